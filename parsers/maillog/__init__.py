@@ -1,0 +1,1 @@
+"""Mail logs of Postfix and Exim to deliveries with their TLS outcome."""

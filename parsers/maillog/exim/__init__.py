@@ -1,0 +1,1 @@
+"""Exim log lines to deliveries."""

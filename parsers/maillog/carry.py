@@ -37,8 +37,8 @@ def delivery_from_json(value: JsonValue) -> Delivery:
 
 
 def _delivery(value: JsonValue) -> Delivery:
-    # The JSON was written by us from the same types; enum constructors reject anything else.
-    time, source, queue_id, direction, domain, relay, tls, result, level = value  # type: ignore[misc,union-attr]
+    # Written by us from the same types; the enum constructors reject anything else.
+    time, source, queue_id, direction, domain, relay, tls, result, level = value
     mta, host, instance = source
     mx_host, ip, port, scope = relay
     security, authentication, evidence, protocol, cipher = tls
@@ -50,7 +50,9 @@ def _delivery(value: JsonValue) -> Delivery:
         Direction(direction),
         domain,
         Relay(mx_host, ip, port, scope and Scope(scope)),
-        Tls(Security(security), authentication and Authentication(authentication), Evidence(evidence), protocol, cipher),
+        Tls(
+            Security(security), authentication and Authentication(authentication), Evidence(evidence), protocol, cipher
+        ),
         Result(Outcome(outcome), dsn, cause and Cause(cause)),
         level and Level(level),
     )

@@ -7,9 +7,10 @@ objects of their own, made once for each distinct phrase of a log and shared by 
 
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
-JsonValue: TypeAlias = "None | bool | int | float | str | list[JsonValue] | dict[str, JsonValue]"
+JsonValue: TypeAlias = Any
+"""What the json module takes and gives. Not spelt out: a saved state is checked by restoring it, not by its type."""
 
 
 class Mta(StrEnum):

@@ -22,7 +22,7 @@ strips STARTTLS from all our sessions); the log cannot tell which, so nothing is
 """
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -53,7 +53,8 @@ class TlsLogging:
     """The proofs of one tag of one host, and the silent deliveries that wait for one."""
 
     def __init__(self) -> None:
-        self._waiting: deque[Silent] = deque()
+        self._before: list[Silent] = []
+        self._after: deque[Silent] = deque()
         self._first_birth: int | None = None
         self._last_birth = -1
         self._first_proof: datetime | None = None
@@ -68,32 +69,36 @@ class TlsLogging:
         """
         if self._proven(born):
             return [delivery]
-        self._waiting.append(Silent(born, relay, delivery))
+        silent = Silent(born, relay, delivery)
+        if self._first_birth is not None and born < self._first_birth:
+            self._before.append(silent)
+        else:
+            self._after.append(silent)
         return self._expire(delivery.time)
 
     def proof(self, born: int, time: datetime, relay: str | None) -> list[Delivery]:
         """Take a line that shows logging to be on for the process; return what is decided now."""
+        widened = not self._proven(born)
         self._first_birth = born if self._first_birth is None else min(self._first_birth, born)
         self._last_birth = max(self._last_birth, born)
         self._first_proof = self._first_proof or time
         self._last_proof = time
         if relay is not None:
             self._remember(relay)
-        return self._release() if self._waiting else []
+        return self._release() if widened and (self._before or self._after) else []
 
     def boundary(self) -> list[Delivery]:
         """Begin a new period, after a reload or restart: settings may be others from here."""
         decided = self.held()
-        self._waiting.clear()
+        self._before.clear()
+        self._after.clear()
         self._first_birth, self._last_birth = None, -1
         self._first_proof = self._last_proof = None
         return decided
 
     def held(self) -> list[Delivery]:
         """Return what waits, judged as if nothing more came. Does not change the state."""
-        before = [silent for silent in self._waiting if self._first_birth is None or silent.born < self._first_birth]
-        after = [silent for silent in self._waiting if self._first_birth is not None and silent.born > self._last_birth]
-        return [*self._edge(before, self._first_proof), *self._edge(after, self._last_proof)]
+        return [*self._edge(self._before, self._first_proof), *self._edge(self._after, self._last_proof)]
 
     def _proven(self, born: int) -> bool:
         return self._first_birth is not None and self._first_birth <= born <= self._last_birth
@@ -106,21 +111,26 @@ class TlsLogging:
 
     def _release(self) -> list[Delivery]:
         """Take out and judge what the new proof covers."""
-        covered = [silent for silent in self._waiting if self._proven(silent.born)]
-        if not covered:
-            return []
-        self._waiting = deque(silent for silent in self._waiting if not self._proven(silent.born))
+        waiting = [*self._before, *self._after]
+        first = self._first_birth or 0
+        covered = [silent for silent in waiting if self._proven(silent.born)]
+        self._before = [silent for silent in waiting if silent.born < first]
+        self._after = deque(silent for silent in waiting if silent.born > self._last_birth)
         clear = self._contradictions(covered) < CONTRADICTIONS
         return [silent.delivery if clear else _unknown(silent.delivery) for silent in covered]
 
     def _expire(self, now: datetime) -> list[Delivery]:
+        """Give up what has waited too long or is too much to keep."""
         expired = []
-        waiting = self._waiting
-        while waiting and (len(waiting) > HELD_LIMIT or now - waiting[0].delivery.time > HELD_TIME):
-            expired.append(_unknown(waiting.popleft().delivery))
+        after = self._after
+        while after and (len(after) > HELD_LIMIT or now - after[0].delivery.time > HELD_TIME):
+            expired.append(_unknown(after.popleft().delivery))
+        if self._before and (len(self._before) > EDGE_LIMIT or now - self._before[0].delivery.time > HELD_TIME):
+            expired += self._edge(self._before, self._first_proof)
+            self._before.clear()
         return expired
 
-    def _edge(self, edge: list[Silent], proof: datetime | None) -> Iterable[Delivery]:
+    def _edge(self, edge: Collection[Silent], proof: datetime | None) -> Iterable[Delivery]:
         clear = (
             proof is not None
             and len(edge) <= EDGE_LIMIT
@@ -129,13 +139,14 @@ class TlsLogging:
         )
         return (_inferred(silent.delivery) if clear else _unknown(silent.delivery) for silent in edge)
 
-    def _contradictions(self, batch: list[Silent]) -> int:
+    def _contradictions(self, batch: Collection[Silent]) -> int:
         return len({silent.relay for silent in batch if silent.relay in self._encrypted})
 
     def carry(self) -> JsonValue:
         """Return the state as JSON."""
         return {
-            "waiting": [[born, relay, delivery_to_json(delivery)] for born, relay, delivery in self._waiting],
+            "before": [[born, relay, delivery_to_json(delivery)] for born, relay, delivery in self._before],
+            "after": [[born, relay, delivery_to_json(delivery)] for born, relay, delivery in self._after],
             "births": [self._first_birth, self._last_birth],
             "proofs": [time and time.isoformat() for time in (self._first_proof, self._last_proof)],
             "encrypted": list(self._encrypted),
@@ -148,17 +159,20 @@ class TlsLogging:
         except (KeyError, TypeError, ValueError) as error:
             raise CarryError("A saved state of TLS logging cannot be read by this version.") from error
 
-    def _restore(self, carry: JsonValue) -> None:
+    def _restore(self, state: JsonValue) -> None:
         # Written by carry(); a wrong shape raises one of the errors that restore() translates.
-        state: dict = carry  # type: ignore[assignment,type-arg]
-        self._waiting = deque(
-            Silent(born, relay, delivery_from_json(delivery)) for born, relay, delivery in state["waiting"]
-        )
+        self._before = [_silent(value) for value in state["before"]]
+        self._after = deque(_silent(value) for value in state["after"])
         self._first_birth, self._last_birth = state["births"]
         self._first_proof, self._last_proof = (
             datetime.fromisoformat(time) if time else None for time in state["proofs"]
         )
         self._encrypted = dict.fromkeys(state["encrypted"])
+
+
+def _silent(value: JsonValue) -> Silent:
+    born, relay, delivery = value
+    return Silent(born, relay, delivery_from_json(delivery))
 
 
 def _unknown(delivery: Delivery) -> Delivery:

@@ -1,0 +1,363 @@
+"""
+Events of one host's Postfix -> deliveries: the correlation.
+
+A delivery line since 3.11 says in ``tls=`` how it went. Before that, and for cached connections still, the TLS summary
+line of the same process tells; ``sessions`` ties the two. Where there is no summary the mail went in clear, if TLS
+logging was on (``tls_logging``) and the log shows the attempt from its beginning. What stays open is unknown.
+"""
+
+from collections.abc import Hashable
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from maillog.errors import CarryError
+from maillog.model import (
+    Authentication,
+    Cause,
+    Delivery,
+    Direction,
+    Evidence,
+    Found,
+    JsonValue,
+    Level,
+    Mta,
+    Outcome,
+    Record,
+    Result,
+    Scope,
+    Security,
+    Source,
+    Tls,
+    Unread,
+)
+from maillog.postfix.events import (
+    Attempt,
+    ConfigurationRead,
+    Event,
+    Expired,
+    Handshake,
+    HandshakeFailure,
+    LinesLost,
+    LocalFault,
+    ProxyConnect,
+    QueueLine,
+    Trouble,
+    VerifyFailure,
+    read_event,
+)
+from maillog.postfix.grammar import Phase, Summary, TlsStatus
+from maillog.postfix.queue import Queue, Waiting
+from maillog.postfix.sessions import Process, Processes, Session, Tie
+from maillog.tls_logging import TlsLogging
+
+_Key = TypeVar("_Key", bound=Hashable)
+_Value = TypeVar("_Value")
+
+REMEMBERED = 20_000
+# Lines with whole seconds: a session of the log's first second may have begun before it.
+RESOLUTION = timedelta(seconds=1)
+
+NO_SESSION = Tls(Security.NONE)
+UNKNOWN = Tls(Security.UNKNOWN)
+STATED_PLAINTEXT = Tls(Security.PLAINTEXT, evidence=Evidence.STATED)
+SILENT_PLAINTEXT = Tls(Security.PLAINTEXT, evidence=Evidence.CORRELATED)
+CACHED_PLAINTEXT = Tls(Security.PLAINTEXT, evidence=Evidence.INFERRED)
+CACHED_ENCRYPTED = Tls(Security.ENCRYPTED, evidence=Evidence.INFERRED)
+
+_OPPORTUNISTIC = frozenset({None, Level.NONE, Level.MAY})
+_DANE = frozenset({Level.DANE, Level.DANE_ONLY})
+_AUTHENTICATION = {
+    Level.DANE: Authentication.DANE,
+    Level.DANE_ONLY: Authentication.DANE,
+    Level.HALFDANE: Authentication.TRUSTED,
+    Level.VERIFY: Authentication.VERIFIED,
+    Level.SECURE: Authentication.VERIFIED,
+    Level.FINGERPRINT: Authentication.VERIFIED,
+}
+
+
+class PostfixDeliveries:
+    """The state of one reporting host; see :class:`maillog.model.DeliveryReader`."""
+
+    def __init__(self, host: str | None) -> None:
+        self._host = host
+        self._processes = Processes()
+        self._queue = Queue()
+        self._logging: dict[tuple[str | None, str], TlsLogging] = {}
+        self._proxied: dict[tuple[str, int | None], bool] = {}
+        self._refused: dict[tuple[str, int | None], Cause] = {}
+        self._stated: dict[str, Security] = {}
+        self._complete_since: datetime | None = None
+        self._begun = False
+
+    def feed(self, record: Record) -> list[Found]:
+        """Take the next record; return what is now known."""
+        if not self._begun:
+            self._begun, self._complete_since = True, record.time
+        event = read_event(record)
+        if isinstance(event, Unread):
+            return [event]
+        match record.program:
+            case "smtp" | "lmtp":
+                return self._client(record, event)
+            case "tlsproxy":
+                self._tlsproxy(event)
+            case "qmgr":
+                return self._qmgr(record, event)
+            case "local" | "virtual" | "pipe":
+                return self._local(record, event)
+            case _:
+                return self._system(record, event)
+        return []
+
+    def held(self) -> list[Delivery]:
+        """Return the deliveries that wait for a proof of TLS logging, judged as if the log ended here."""
+        return [delivery for logging in self._logging.values() for delivery in logging.held()]
+
+    # --- smtp(8) and lmtp(8) ----------------------------------------------------------------------------------------
+    def _client(self, record: Record, event: Event) -> list[Found]:
+        process = self._processes.get((record.instance, record.program, record.pid), record.time)
+        match event:
+            case Handshake():
+                return list(self._handshake(record, process, event))
+            case Attempt():
+                process.serves(event.queue_id)
+                return list(self._attempt(record, process, event))
+            case Trouble():
+                process.serves(event.queue_id)
+                self._trouble(process, event)
+            case QueueLine():
+                process.serves(event.queue_id)
+            case VerifyFailure(peer, cause):
+                _remember(self._refused, (peer.ip, peer.port), cause)
+            case HandshakeFailure():
+                process.session = None
+            case LocalFault():
+                process.local_fault = True
+        return []
+
+    def _handshake(self, record: Record, process: Process, event: Handshake) -> list[Delivery]:
+        process.session = Session(event.peer, event.summary, record.time)
+        process.local_fault = False
+        peer = event.peer
+        # With smtp_tls_connection_reuse the line stands at any loglevel (smtp_proto.c:smtp_start_tls); only the copy of
+        # tlsproxy(8) shows that logging is on.
+        proxied = self._proxied.get((peer.ip, peer.port))
+        if proxied is False or (proxied is None and event.summary.reused):
+            return []
+        relay = _relay_key(peer.host, peer.ip, peer.port)
+        return self._tls_logging(record).proof(process.born, record.time, relay)
+
+    @staticmethod
+    def _trouble(process: Process, event: Trouble) -> None:
+        if event.reason.ends_session:
+            process.session = None
+        if event.reason.cause is not Cause.UNRELATED:
+            process.trouble = event.reason.cause
+
+    def _attempt(self, record: Record, process: Process, event: Attempt) -> list[Delivery]:
+        tie = process.tie(event, record.time)
+        tls = self._tls(record, process, event, tie)
+        result = Result(event.outcome, event.dsn, self._cause(process, event))
+        level = event.tls_status.level if event.tls_status else None
+        delivery = self._delivery(record, event, tls, result, level)
+        self._note_queue(event, delivery)
+        if event.reason and event.reason.ends_session:
+            process.session = None
+        if tls is SILENT_PLAINTEXT or (tls is CACHED_PLAINTEXT and event.tls_status is None):
+            relay = _relay_key(*event.relay[:3])
+            return self._tls_logging(record).silent(delivery, process.born, relay)
+        return [delivery]
+
+    def _delivery(
+        self, record: Record, event: Attempt, tls: Tls, result: Result, level: Level | None = None
+    ) -> Delivery:
+        source = Source(Mta.POSTFIX, self._host, record.instance)
+        return Delivery(
+            record.time, source, event.queue_id, Direction.OUTBOUND, event.domain, event.relay, tls, result, level
+        )
+
+    def _tls(self, record: Record, process: Process, event: Attempt, tie: Tie) -> Tls:
+        """Say what the attempt's mail transaction ran over."""
+        if event.relay.ip is None or (event.reason and event.reason.phase is Phase.BEFORE_MAIL):
+            return NO_SESSION
+        status = event.tls_status
+        summary = process.session.summary if process.session and tie is Tie.HELD else None
+        if status is not None and not status.undecided:
+            return self._stated_tls(event, status, summary)
+        if summary:
+            return _encrypted(summary, Evidence.CORRELATED, status)
+        if tie is Tie.DOUBTFUL:
+            return UNKNOWN
+        if status is not None:
+            return self._undecided_tls(record, event, status)
+        return self._silent_tls(record, event)
+
+    def _stated_tls(self, event: Attempt, status: TlsStatus, summary: Summary | None) -> Tls:
+        if status.violated or status.refused:
+            return NO_SESSION
+        clear = status.final in (None, Level.NONE)
+        if event.connection_use == 1:
+            _remember(self._stated, _relay_key(*event.relay[:3]), Security.PLAINTEXT if clear else Security.ENCRYPTED)
+        if clear:
+            return STATED_PLAINTEXT
+        if summary:
+            return _encrypted(summary, Evidence.STATED, status)
+        return Tls(Security.ENCRYPTED, _AUTHENTICATION.get(status.final or Level.MAY), Evidence.STATED)
+
+    def _undecided_tls(self, record: Record, event: Attempt, status: TlsStatus) -> Tls:
+        """
+        Read ``may?`` and the like without a summary.
+
+        Postfix writes ``?`` for every connection from the cache (``smtp/smtp_connect.c``). A cached TLS connection is
+        always announced by "TLS connection reused", so what is not announced is clear; a mandatory level cannot be.
+        """
+        if event.connection_use == 1:
+            return UNKNOWN
+        if status.level not in _OPPORTUNISTIC:
+            return CACHED_ENCRYPTED
+        contradicted = self._stated.get(_relay_key(*event.relay[:3])) is Security.ENCRYPTED
+        return UNKNOWN if contradicted or not self._visible(record, event) else CACHED_PLAINTEXT
+
+    def _silent_tls(self, record: Record, event: Attempt) -> Tls:
+        """Read a line with neither ``tls=`` nor a summary: in clear, if TLS logging was on."""
+        if not self._visible(record, event):
+            return UNKNOWN
+        return SILENT_PLAINTEXT if event.connection_use == 1 else CACHED_PLAINTEXT
+
+    def _visible(self, record: Record, event: Attempt) -> bool:
+        """Tell whether the log holds the whole attempt, so that a TLS line could not have been before its beginning."""
+        since = self._complete_since
+        return since is None or record.time - timedelta(seconds=event.setup) >= since + RESOLUTION
+
+    def _cause(self, process: Process, event: Attempt) -> Cause | None:
+        reason = event.reason
+        if reason is None:
+            return None
+        cause = reason.cause
+        if cause is Cause.UNRELATED and event.relay.ip is None and process.trouble:
+            return process.trouble  # an earlier MX host failed for TLS, the last one was down
+        if cause is Cause.CERT_UNTRUSTED:
+            return self._certificate_cause(process, event)
+        if cause is Cause.TLS_HANDSHAKE and process.local_fault:
+            return Cause.TLS_LOCAL
+        return cause
+
+    def _certificate_cause(self, process: Process, event: Attempt) -> Cause:
+        """Say why "Server certificate not verified": the line before tells, or the trust word of the summary."""
+        if event.tls_status and event.tls_status.level in _DANE:
+            return Cause.DANE
+        refused = self._refused.get((event.relay.ip or "", event.relay.port))
+        if refused:
+            return refused
+        trusted = process.session and process.session.summary.trust is Authentication.TRUSTED
+        return Cause.CERT_NAME if trusted else Cause.CERT_UNTRUSTED
+
+    def _note_queue(self, event: Attempt, delivery: Delivery) -> None:
+        if event.outcome is Outcome.DEFERRED:
+            waiting = Waiting(delivery.time, event.domain, event.relay, delivery.result.cause)
+            self._queue.defer(event.queue_id, event.recipient, waiting)
+        else:
+            self._queue.done(event.queue_id, event.recipient)
+
+    # --- the other programs -----------------------------------------------------------------------------------------
+    def _tlsproxy(self, event: Event) -> None:
+        match event:
+            case ProxyConnect(peer):
+                _remember(self._proxied, (peer.ip, peer.port), value=False)
+            case Handshake(peer):
+                _remember(self._proxied, (peer.ip, peer.port), value=True)
+            case VerifyFailure(peer, cause):
+                _remember(self._refused, (peer.ip, peer.port), cause)
+
+    def _qmgr(self, record: Record, event: Event) -> list[Found]:
+        if not isinstance(event, Expired):
+            return []
+        source = Source(Mta.POSTFIX, self._host, record.instance)
+        return [
+            Delivery(
+                record.time, source, event.queue_id, Direction.OUTBOUND, waiting.domain, waiting.relay, NO_SESSION,
+                Result(Outcome.EXPIRED, None, waiting.cause),
+            )
+            for waiting in self._queue.expire(event.queue_id)
+        ]  # fmt: skip
+
+    def _local(self, record: Record, event: Event) -> list[Found]:
+        if not isinstance(event, Attempt):
+            return []
+        relay = event.relay._replace(scope=Scope.LOCAL)
+        cause = event.reason and Cause.UNRELATED
+        result = Result(event.outcome, event.dsn, cause)
+        return [self._delivery(record, event._replace(relay=relay), NO_SESSION, result)]
+
+    def _system(self, record: Record, event: Event) -> list[Found]:
+        match event:
+            case ConfigurationRead(started):
+                if started:
+                    self._processes.forget()
+                    self._complete_since = None
+                return [delivery for logging in self._logging.values() for delivery in logging.boundary()]
+            case LinesLost():
+                self._processes.forget()
+                self._complete_since = record.time
+        return []
+
+    def _tls_logging(self, record: Record) -> TlsLogging:
+        tag = (record.instance, record.program)
+        logging = self._logging.get(tag)
+        if logging is None:
+            logging = self._logging[tag] = TlsLogging()
+        return logging
+
+    # --- over a cut -------------------------------------------------------------------------------------------------
+    def carry(self) -> JsonValue:
+        """Return the state as JSON."""
+        return {
+            "processes": self._processes.carry(),
+            "queue": self._queue.carry(),
+            "logging": [[*tag, logging.carry()] for tag, logging in self._logging.items()],
+            "proxied": [[*key, value] for key, value in self._proxied.items()],
+            "refused": [[*key, value] for key, value in self._refused.items()],
+            "stated": self._stated,
+            "complete_since": self._complete_since and self._complete_since.isoformat(),
+            "begun": self._begun,
+        }
+
+    def restore(self, carry: JsonValue) -> None:
+        """Put back what :meth:`carry` gave. Raises CarryError where it does not fit."""
+        try:
+            self._restore(carry)
+        except (KeyError, TypeError, ValueError) as error:
+            raise CarryError("A saved state of a Postfix log cannot be read by this version.") from error
+
+    def _restore(self, state: JsonValue) -> None:
+        self._processes.restore(state["processes"])
+        self._queue.restore(state["queue"])
+        for instance, program, logging in state["logging"]:
+            self._logging[instance, program] = TlsLogging()
+            self._logging[instance, program].restore(logging)
+        self._proxied = {(ip, port): value for ip, port, value in state["proxied"]}
+        self._refused = {(ip, port): Cause(value) for ip, port, value in state["refused"]}
+        self._stated = {relay: Security(value) for relay, value in state["stated"].items()}
+        since = state["complete_since"]
+        self._complete_since = since and datetime.fromisoformat(since)
+        self._begun = state["begun"]
+
+
+def _encrypted(summary: Summary, evidence: Evidence, status: TlsStatus | None) -> Tls:
+    trust = summary.trust
+    if status and status.final in _DANE and trust is Authentication.VERIFIED:
+        trust = Authentication.DANE
+    return Tls(Security.ENCRYPTED, trust, evidence, summary.protocol, summary.cipher)
+
+
+def _relay_key(host: str | None, ip: str | None, port: int | None) -> str:
+    return f"{host}[{ip}]:{port}"
+
+
+def _remember(memory: dict[_Key, _Value], key: _Key, value: _Value) -> None:
+    """Keep the latest ``REMEMBERED`` values."""
+    memory.pop(key, None)
+    memory[key] = value
+    if len(memory) > REMEMBERED:
+        del memory[next(iter(memory))]

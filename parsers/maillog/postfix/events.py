@@ -1,0 +1,354 @@
+"""
+One record of Postfix -> what happened.
+
+The fixed frame of a line is split off with compiled patterns, each of them linear in the length of the line; what is
+left is a phrase, and the grammar says what it means, once for each distinct phrase.
+"""
+
+import re
+from typing import NamedTuple, TypeAlias
+
+from maillog.model import Cause, Outcome, Record, Relay, Scope, Unread
+from maillog.phrases import Phrases, domain_of, host_name
+from maillog.postfix.grammar import (
+    UNRELATED,
+    Phase,
+    Reason,
+    Summary,
+    TlsStatus,
+    read_reason,
+    read_summary,
+    read_tls_status,
+    read_verify_failure,
+)
+from maillog.scope import scope_of
+
+
+class Peer(NamedTuple):
+    """A server as TLS lines name it."""
+
+    host: str | None
+    """Lower case; tlsproxy does not know it."""
+    ip: str
+    port: int | None
+
+
+class Handshake(NamedTuple):
+    """A TLS summary line."""
+
+    peer: Peer
+    summary: Summary
+
+
+class Attempt(NamedTuple):
+    """A delivery status line, ``global/log_adhoc.c:log_adhoc``."""
+
+    queue_id: str
+    recipient: str
+    """The envelope recipient as written; never leaves the reader."""
+    domain: str | None
+    relay: Relay
+    connection_use: int
+    """1 for a fresh connection (``conn_use=`` stands from the second use)."""
+    request: str
+    """The b and c parts of ``delays=``: alike for all recipients of one delivery request."""
+    setup: float
+    """Seconds in c and d: the attempt's session began at most so long before the line."""
+    tls_status: TlsStatus | None
+    dsn: str
+    outcome: Outcome
+    reason: Reason | None
+    """None for ``sent``."""
+
+
+class Trouble(NamedTuple):
+    """``QID: reason`` without a status: a host failed and another one is tried, or the same in clear."""
+
+    queue_id: str
+    reason: Reason
+
+
+class QueueLine(NamedTuple):
+    """Any other line that names a queue id."""
+
+    queue_id: str
+
+
+class VerifyFailure(NamedTuple):
+    """A certificate was refused."""
+
+    peer: Peer
+    cause: Cause
+
+
+class HandshakeFailure(NamedTuple):
+    """A TLS handshake failed in this process."""
+
+
+class LocalFault(NamedTuple):
+    """TLS cannot be used because of our own settings."""
+
+
+class ProxyConnect(NamedTuple):
+    """A tlsproxy(8) process begins a connection for an smtp(8) process."""
+
+    peer: Peer
+
+
+class Expired(NamedTuple):
+    """The queue lifetime of a message is over."""
+
+    queue_id: str
+
+
+class ConfigurationRead(NamedTuple):
+    """A reload or start of master(8)."""
+
+    started: bool
+
+
+class LinesLost(NamedTuple):
+    """The system's logger says that it dropped lines."""
+
+
+class Nothing(NamedTuple):
+    """A line that is known and says nothing about a delivery."""
+
+
+Event: TypeAlias = (
+    Handshake
+    | Attempt
+    | Trouble
+    | QueueLine
+    | VerifyFailure
+    | HandshakeFailure
+    | LocalFault
+    | ProxyConnect
+    | Expired
+    | ConfigurationRead
+    | LinesLost
+    | Nothing
+)
+NOTHING = Nothing()
+
+# An address: quoted local part since 3.5 (info_log_address_format = external), else nothing that could end it early.
+_ADDRESS = r'(?:[^<>"]*|"(?:[^"\\]|\\.)*"@[^<>"]*)'
+_STATUS_LINE = re.compile(
+    rf"to=<(?P<recipient>{_ADDRESS})>, (?:orig_to=<{_ADDRESS}>, )?"
+    r"relay=(?P<host>[^\s\[\],]+)(?:\[(?P<address>[^\]\s]*)\](?::(?P<port>\d{1,5}))?)?, "
+    r"(?:conn_use=(?P<use>\d{1,9}), )?delay=[\d.]+, delays=[\d.]+/(?P<b>[\d.]+)/(?P<c>[\d.]+)/(?P<d>[\d.]+), "
+    r"(?:tls=(?P<tls>[^\s,]+), )?dsn=(?P<dsn>\d\.\d{1,3}\.\d{1,3}), status=(?P<status>[\w-]+)(?: (?P<reason>.*))?",
+    re.DOTALL,
+)
+# Until 3.4, or with info_log_address_format = internal, a local part is not quoted and may hold anything.
+_UNQUOTED = re.compile(r"to=<(?P<recipient>.*?)>, (?=(?:orig_to=<|relay=))", re.DOTALL)
+_QUEUE_ID = re.compile(r"(?!(?:warning|error|fatal|panic): )([0-9A-Za-z]{6,20}): ")
+_HANDSHAKE = re.compile(
+    r"(?P<trust>Anonymous|Untrusted|Trusted|Verified) TLS connection (?P<kind>established|reused) to "
+    r"(?P<host>[^\s\[\]]*)\[(?P<ip>[^\]\s]*)\](?::(?P<port>\d{1,5}))?: (?P<what>.*)",
+    re.DOTALL,
+)
+_PEER = re.compile(r"(?P<host>[^\s\[\],]*)\[(?P<ip>[^\]\s]*)\](?::(?P<port>\d{1,5}))?")
+_PROXY_CONNECT = re.compile(r"CONNECT to \[(?P<ip>[^\]\s]*)\]:(?P<port>\d{1,5})")
+# From here on the remote server speaks: smtp_proto.c, smtp_trouble.c, smtp_sasl_glue.c.
+_REMOTE = re.compile(r"(?:said|refused to talk to me|refused to start TLS): ")
+_REPLY_TO = " (in reply to "
+_PHRASE_MAX = 200
+_SUSPENDED = "delivery temporarily suspended: "
+
+# rsyslog's imuxsock and systemd-journald, when they limit the rate.
+LOST = re.compile(r"(?:[Ss]uppressed|lost) \d{1,9} messages")
+
+_summary_of = Phrases(read_summary)
+_tls_status_of = Phrases(read_tls_status)
+_reason_of = Phrases(read_reason)
+_verify_failure_of = Phrases(read_verify_failure)
+
+_OUTCOMES = {
+    "sent": Outcome.SENT,
+    "deferred": Outcome.DEFERRED,
+    "bounced": Outcome.BOUNCED,
+    # soft_bounce = yes: it would have bounced, and stays in the queue (global/bounce.c).
+    "SOFTBOUNCE": Outcome.DEFERRED,
+}
+# Address probes move no mail (global/verify.c).
+_PROBES = frozenset({"deliverable", "undeliverable", "undeliverable-but-not-cached"})
+
+
+def read_event(record: Record) -> Event | Unread:
+    """Return what the record tells, ``Nothing`` where it is none of our business, ``Unread`` where it is unreadable."""
+    match record.program:
+        case "smtp" | "lmtp":
+            return _client_event(record.text, lmtp=record.program == "lmtp")
+        case "local" | "virtual" | "pipe":
+            return _local_event(record.text)
+        case "tlsproxy":
+            return _tlsproxy_event(record.text)
+        case "qmgr":
+            return _qmgr_event(record.text)
+        case "master":
+            return _master_event(record.text)
+    return LinesLost() if LOST.search(record.text) else NOTHING
+
+
+def _client_event(text: str, *, lmtp: bool) -> Event | Unread:
+    found = _QUEUE_ID.match(text)
+    if found:
+        return _queue_event(found[1], text[found.end() :], local=lmtp)
+    return _tls_event(text)
+
+
+def _tls_event(text: str) -> Event | Unread:
+    """Read a line of the TLS library, which names no queue id."""
+    if " TLS connection " in text and " to " in text and text[0] in "AUTV":
+        return _handshake(text)
+    if text.startswith("SSL_connect error to "):
+        return HandshakeFailure()
+    if "certificate verification failed for " in text:
+        return _verify_failure(text)
+    if text.startswith("warning: connect to private/tlsproxy") or "disabling TLS support" in text:
+        return LocalFault()
+    return NOTHING
+
+
+def _handshake(text: str) -> Event | Unread:
+    found = _HANDSHAKE.fullmatch(text)
+    if not found:
+        return Unread("a TLS connection line whose peer cannot be read")
+    summary = _summary_of(f"{found['trust']} TLS connection {found['kind']} to H[A]: {found['what'][:_PHRASE_MAX]}")
+    if summary is None:
+        return Unread("a TLS connection line whose protocol or cipher cannot be read")
+    return Handshake(_peer(found), summary)
+
+
+def _peer(found: re.Match[str]) -> Peer:
+    port = found["port"]
+    return Peer(host_name(found["host"]), found["ip"].lower(), int(port) if port else None)
+
+
+def _verify_failure(text: str) -> Event:
+    found = _PEER.search(text)
+    if not found:
+        return NOTHING
+    cause = _verify_failure_of(_PEER.sub("H[A]", text, count=1)[:_PHRASE_MAX])
+    return VerifyFailure(_peer(found), cause) if cause else NOTHING
+
+
+def _queue_event(queue_id: str, text: str, *, local: bool) -> Event | Unread:
+    if text.startswith("to=<"):
+        return _attempt(queue_id, text, local=local)
+    if "status=" in text and text.startswith("from=<"):
+        return NOTHING
+    reason = _reason(text)
+    return Trouble(queue_id, reason) if reason.ends_session or reason.phase is Phase.MAIL else QueueLine(queue_id)
+
+
+def _reason(text: str) -> Reason:
+    """Cut out what varies: the queue manager's prefix, the host, the remote server's words."""
+    text = text.removeprefix(_SUSPENDED)
+    remote = _REMOTE.search(text[:_PHRASE_MAX])
+    if remote:
+        text = text[: remote.end() - 1] + text[text.rfind(_REPLY_TO) :][:_PHRASE_MAX] * (_REPLY_TO in text)
+    return _reason_of(_PEER.sub("H[A]", text[:_PHRASE_MAX], count=1))
+
+
+def _attempt(queue_id: str, text: str, *, local: bool) -> Event | Unread:
+    found = _STATUS_LINE.match(text) or _unquoted_status_line(text)
+    if not found:
+        return Unread("a delivery line that does not read to=<…>, relay=…, delay=…, delays=…, dsn=…, status=…")
+    status = found["status"]
+    if status in _PROBES:
+        return QueueLine(queue_id)
+    outcome = _OUTCOMES.get(status)
+    if outcome is None:
+        return Unread("a delivery line whose status= is none that Postfix writes")
+    tls = found["tls"]
+    tls_status = _tls_status_of(tls) if tls else None
+    if tls and tls_status is None:
+        return Unread("a delivery line whose tls= is none that Postfix writes")
+    return Attempt(
+        queue_id,
+        found["recipient"],
+        domain_of(found["recipient"]),
+        _relay(found["host"], found["address"], found["port"], local=local),
+        int(found["use"] or 1),
+        f"{found['b']}/{found['c']}",
+        _seconds(found["c"]) + _seconds(found["d"]),
+        tls_status,
+        found["dsn"],
+        outcome,
+        None if outcome is Outcome.SENT else _reason((found["reason"] or "").removeprefix("(")),
+    )
+
+
+def _unquoted_status_line(text: str) -> re.Match[str] | None:
+    """Read an address with odd characters, if there is only one way to read the line."""
+    heads = list(_UNQUOTED.finditer(text))
+    if len(heads) != 1 or text.count(" relay=") != 1:
+        return None
+    recipient = heads[0]["recipient"]
+    _, _, domain = recipient.rpartition("@")
+    return _STATUS_LINE.match(f"to=<@{domain}>, {text[heads[0].end() :]}")
+
+
+_relays: dict[tuple[str, str | None, str | None, bool], Relay] = {}
+_RELAYS_LIMIT = 50_000
+
+
+def _relay(host: str, address: str | None, port: str | None, *, local: bool) -> Relay:
+    """Return the relay of ``relay=``, one object for each distinct one (``smtp/smtp_session.c:smtp_session_alloc``)."""
+    key = (host, address, port, local)
+    relay = _relays.get(key)
+    if relay is None:
+        if len(_relays) >= _RELAYS_LIMIT:
+            _relays.clear()
+        relay = _relays[key] = _new_relay(host, address, port, local=local)
+    return relay
+
+
+def _new_relay(host: str, address: str | None, port: str | None, *, local: bool) -> Relay:
+    if address is None:
+        return Relay(None, None, None, Scope.LOCAL if local else None)
+    scope = Scope.LOCAL if local else scope_of(address)
+    if scope_of(address) is None:
+        return Relay(host_name(host), None, None, Scope.LOCAL)  # a UNIX socket
+    return Relay(host_name(host), address.lower(), int(port) if port else None, scope)
+
+
+def _seconds(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
+
+
+def _local_event(text: str) -> Event | Unread:
+    found = _QUEUE_ID.match(text)
+    if not found or not text.startswith("to=<", found.end()):
+        return NOTHING
+    event = _attempt(found[1], text[found.end() :], local=True)
+    # What a mailbox or a command says is no word of Postfix about TLS.
+    return event._replace(reason=UNRELATED) if isinstance(event, Attempt) and event.reason else event
+
+
+def _tlsproxy_event(text: str) -> Event | Unread:
+    found = _PROXY_CONNECT.match(text)
+    if found:
+        return ProxyConnect(Peer(None, found["ip"].lower(), int(found["port"])))
+    return _tls_event(text)
+
+
+def _qmgr_event(text: str) -> Event:
+    """Read ``QID: from=<…>, status=expired`` (``qmgr/qmgr_active.c:qmgr_active_done_25_generic``)."""
+    found = _QUEUE_ID.match(text)
+    if found and re.search(r">, status=(?:force-)?expired, returned to sender$", text):
+        return Expired(found[1])
+    return NOTHING
+
+
+def _master_event(text: str) -> Event:
+    if text.startswith("daemon started -- "):
+        return ConfigurationRead(started=True)
+    if text.startswith("reload -- "):
+        return ConfigurationRead(started=False)
+    return NOTHING

@@ -1,0 +1,161 @@
+"""
+Which smtp(8) process holds which TLS session.
+
+Postfix writes the TLS summary of a session without a queue id, so only the process and the order of its lines tie it to
+the deliveries that follow. An smtp(8) process serves one delivery request at a time: one queue id, one next hop, up to
+``smtp_destination_recipient_limit`` recipients, several MX hosts in turn. Its lines are in order and never interleave
+two requests; after ``max_idle`` (100 s) without work it leaves, and its number may return.
+"""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from enum import Enum, auto
+
+from maillog.model import Authentication, Cause, JsonValue
+from maillog.postfix.events import Attempt, Peer
+from maillog.postfix.grammar import Summary
+
+PROCESS_LIMIT = 10_000
+PROCESS_IDLE = timedelta(hours=1)
+# A delivery line is written after its session ended, with whole seconds and behind the log lines of other recipients.
+CLOCK_SLACK = timedelta(seconds=10)
+
+
+class Tie(Enum):
+    """How a delivery line relates to the TLS summary that its process wrote last."""
+
+    HELD = auto()
+    """The session of that summary carried the attempt."""
+    SILENT = auto()
+    """There was no summary for the attempt's session."""
+    DOUBTFUL = auto()
+    """There is a summary for this host and queue id, but it does not fit the times of the attempt."""
+
+
+@dataclass(slots=True)
+class Session:
+    """A TLS session that a process announced."""
+
+    peer: Peer
+    summary: Summary
+    time: datetime
+    queue_id: str | None = None
+    """The request that the session serves; None until the first line that names one."""
+    request: str | None = None
+    """The attempt's b/c delays: alike for all recipients of one request."""
+
+
+@dataclass(slots=True)
+class Process:
+    """What is known of one smtp(8) or lmtp(8) process."""
+
+    born: int
+    """Running number in the order of first lines."""
+    seen: datetime
+    session: Session | None = None
+    queue_id: str | None = None
+    trouble: Cause | None = None
+    """Why TLS failed at an earlier MX host of this request."""
+    local_fault: bool = False
+
+    def serves(self, queue_id: str) -> None:
+        """Note that a line names this queue id. A session that served another request is spent."""
+        if queue_id != self.queue_id:
+            self.queue_id, self.trouble = queue_id, None
+        session = self.session
+        if session is None:
+            return
+        if session.queue_id is None:
+            session.queue_id = queue_id
+        elif session.queue_id != queue_id:
+            self.session = None
+
+    def tie(self, attempt: Attempt, time: datetime) -> Tie:
+        """
+        Relate an attempt to the session, after :meth:`serves`.
+
+        The relay must agree in name, address and port; the session must have begun within the attempt; and the attempt
+        must be of the same delivery request as the session's first one. Two requests of one queue id (more than 50
+        recipients) may follow each other in one process.
+        """
+        session = self.session
+        if session is None:
+            return Tie.SILENT
+        if session.peer != attempt.relay[:3]:
+            self.session = None
+            return Tie.SILENT
+        if time - session.time > timedelta(seconds=attempt.setup) + CLOCK_SLACK:
+            return Tie.DOUBTFUL
+        if session.request not in (None, attempt.request):
+            return Tie.DOUBTFUL
+        session.request = attempt.request
+        return Tie.HELD
+
+
+class Processes:
+    """The processes that were seen lately, by tag and number."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str | None, str, int | None], Process] = {}
+        self._births = 0
+
+    def get(self, key: tuple[str | None, str, int | None], time: datetime) -> Process:
+        """Return the process that writes under this instance, program and number, new if need be."""
+        process = self._known.get(key)
+        if process is not None and abs(time - process.seen) < PROCESS_IDLE:
+            process.seen = time
+            return process
+        self._known.pop(key, None)
+        if len(self._known) >= PROCESS_LIMIT:
+            del self._known[next(iter(self._known))]
+        self._births += 1
+        process = self._known[key] = Process(self._births, time)
+        return process
+
+    def forget(self) -> None:
+        """Forget all processes: master(8) started anew, or lines were lost."""
+        self._known.clear()
+
+    def carry(self) -> JsonValue:
+        """Return the state as JSON."""
+        return {
+            "births": self._births,
+            "known": [[*key, _process_to_json(process)] for key, process in self._known.items()],
+        }
+
+    def restore(self, state: JsonValue) -> None:
+        """Put back what :meth:`carry` gave; raises the errors of a wrong shape."""
+        self._births = state["births"]
+        self._known = {
+            (instance, program, pid): _process_from_json(process) for instance, program, pid, process in state["known"]
+        }
+
+
+def _process_to_json(process: Process) -> JsonValue:
+    value = asdict(process)
+    value["seen"] = process.seen.isoformat()
+    if process.session:
+        value["session"]["time"] = process.session.time.isoformat()
+    return value
+
+
+def _process_from_json(value: JsonValue) -> Process:
+    session = value["session"]
+    if session:
+        trust, *rest = session["summary"]
+        session = Session(
+            **session
+            | {
+                "peer": Peer(*session["peer"]),
+                "summary": Summary(Authentication(trust), *rest),
+                "time": datetime.fromisoformat(session["time"]),
+            }
+        )
+    return Process(
+        **value
+        | {
+            "seen": datetime.fromisoformat(value["seen"]),
+            "session": session,
+            "trouble": value["trouble"] and Cause(value["trouble"]),
+        }
+    )

@@ -1,0 +1,237 @@
+"""
+A piece of a log and what was carried over -> deliveries and what is carried on: the pure step.
+
+:func:`read_piece` is that step. :class:`LogReader` keeps the state between the pieces of one log, so that it need not
+be written and read again for each. :func:`read_deliveries` reads whole logs.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, tzinfo
+from typing import NamedTuple
+
+from maillog.errors import CarryError
+from maillog.formats import new_reader, reader_key, relevant
+from maillog.framing import Framer, FrameSettings, Unframed
+from maillog.model import Delivery, DeliveryReader, JsonValue, Mta, Record, Relay, Scope, Unread
+from maillog.scope import IpNetwork, in_networks
+from maillog.sources import open_log
+
+CARRY_VERSION = 1
+LINE_MAX = 1 << 16
+"""Bytes. syslog and both MTAs stay far below; a longer line is not read, and counted."""
+UNREAD_TEXT = 1_000
+TOO_LONG = f"a line of more than {LINE_MAX} bytes"
+NO_FRAME = "a line whose time stamp, host and program cannot be read"
+_NEARBY = frozenset({Scope.PRIVATE, Scope.LOOPBACK})
+HOSTS_LIMIT = 2_000
+
+
+class ReadSettings(NamedTuple):
+    """What a log does not say about itself."""
+
+    zone: tzinfo = UTC
+    """The zone of stamps without one."""
+    latest: datetime | None = None
+    """No line is later than a day after this (None: now); it gives the year to stamps without one."""
+    host: str | None = None
+    """The reporting host of lines that name none (an Exim main log)."""
+    internet: tuple[IpNetwork, ...] = ()
+    """Private or loopback networks whose servers count as ``internet``: labs, partners behind a VPN."""
+
+
+class UnreadLine(NamedTuple):
+    """A line that looks relevant and could not be read."""
+
+    number: int
+    """From 1, in the whole log."""
+    offset: int
+    """Of its first byte in the (decompressed) log."""
+    reason: str
+    text: str
+    """At most ``UNREAD_TEXT`` characters, as found: control characters and all."""
+
+
+class Reading(NamedTuple):
+    """What a piece of a log gave."""
+
+    deliveries: list[Delivery]
+    """Those that are now decided, in the order in which they were."""
+    unread: list[UnreadLine]
+    lines: int
+    """Complete lines in the piece, of whatever kind."""
+    consumed: int
+    """Bytes of the piece that are done with; the rest, an unfinished line, must be given again with what follows it."""
+
+
+class LogReader:
+    """Reads one log, piece after piece."""
+
+    def __init__(self, settings: ReadSettings, carry: JsonValue = None) -> None:
+        """Begin with what :meth:`carry` gave at the end of the piece before, if any. Raises CarryError."""
+        self._settings = settings
+        latest = settings.latest or datetime.now(tz=UTC)
+        self._framer = Framer(FrameSettings(settings.host, settings.zone, latest))
+        self._readers: dict[tuple[Mta, str | None, str | None], DeliveryReader] = {}
+        self._lines = 0
+        self._offset = 0
+        self._skipping = False
+        if carry is not None:
+            self._restore(carry)
+
+    def read(self, piece: bytes) -> Reading:
+        """Read the complete lines of a piece."""
+        found: list[Delivery] = []
+        unread: list[UnreadLine] = []
+        before = self._lines
+        begin = self._skip(piece)
+        end = max(piece.rfind(b"\n") + 1, begin)
+        if end > begin:
+            self._read_lines(piece[begin : end - 1].split(b"\n"), begin, found, unread)
+        if len(piece) - end > LINE_MAX:
+            unread.append(self._too_long(self._lines + 1, self._offset + end, piece[end : end + UNREAD_TEXT]))
+            self._skipping = True
+            end = len(piece)
+        self._offset += end
+        return Reading(self._scoped(found), unread, self._lines - before, end)
+
+    def held(self, rest: bytes = b"") -> list[Delivery]:
+        """
+        Return what is still waited for, judged as if the log ended here. Does not change the state.
+
+        ``rest`` is the unfinished last line, as far as it is there; it is read as if it was whole.
+        """
+        if rest:
+            ahead = LogReader(self._settings, self.carry())
+            reading = ahead.read(rest + b"\n")
+            return reading.deliveries + ahead.held()
+        return self._scoped([delivery for reader in self._readers.values() for delivery in reader.held()])
+
+    def carry(self) -> JsonValue:
+        """Return all that the next piece needs to know, as JSON."""
+        return {
+            "version": CARRY_VERSION,
+            "framing": self._framer.carry(),
+            "readers": [[*key, reader.carry()] for key, reader in self._readers.items()],
+            "lines": self._lines,
+            "offset": self._offset,
+            "skipping": self._skipping,
+        }
+
+    def next_log(self) -> None:
+        """Go on with the log that follows this one after rotation: numbers and offsets begin anew."""
+        self._lines = self._offset = 0
+        self._skipping = False
+
+    # --- lines ------------------------------------------------------------------------------------------------------
+    def _skip(self, piece: bytes) -> int:
+        """Return where the next line begins if the piece before ended inside a line that is too long."""
+        if not self._skipping:
+            return 0
+        newline = piece.find(b"\n")
+        if newline < 0:
+            return len(piece)
+        self._skipping = False
+        self._lines += 1
+        return newline + 1
+
+    def _read_lines(self, lines: list[bytes], begin: int, found: list[Delivery], unread: list[UnreadLine]) -> None:
+        cursor, offset = 0, self._offset + begin
+        for index, line in enumerate(lines):
+            if not relevant(line):
+                continue
+            reason = self._read_line(line, found) if len(line) <= LINE_MAX else TOO_LONG
+            if reason:
+                offset += sum(map(len, lines[cursor:index])) + index - cursor
+                cursor = index
+                unread.append(UnreadLine(self._lines + index + 1, offset, reason, _shown(line)))
+        self._lines += len(lines)
+
+    def _read_line(self, line: bytes, found: list[Delivery]) -> str | None:
+        """Read a line that may matter; return why it could not be read, if so."""
+        record = self._framer.frame(line.rstrip(b"\r"))
+        if isinstance(record, Unframed):
+            return NO_FRAME if record is Unframed.NO_FRAME and not line[:1].isspace() else None
+        reason = None
+        for reader in self._readers_of(record):
+            for item in reader.feed(record):
+                if isinstance(item, Unread):
+                    reason = item.reason
+                else:
+                    found.append(item)
+        return reason
+
+    def _readers_of(self, record: Record) -> list[DeliveryReader]:
+        """Return who wants to see the record: one reader, all of the host (lines were lost), or none."""
+        key = reader_key(record)
+        if key is None:
+            return []
+        if key not in self._readers:
+            if len(self._readers) >= HOSTS_LIMIT:
+                del self._readers[next(iter(self._readers))]
+            self._readers[key] = new_reader(*key)
+        return [self._readers[key]]
+
+    def _too_long(self, number: int, offset: int, text: bytes) -> UnreadLine:
+        return UnreadLine(number, offset, TOO_LONG, _shown(text))
+
+    def _scoped(self, deliveries: list[Delivery]) -> list[Delivery]:
+        """Count the servers of some networks as internet, if the settings say so."""
+        if not self._settings.internet:
+            return deliveries
+        return [delivery._replace(relay=self._scoped_relay(delivery.relay)) for delivery in deliveries]
+
+    def _scoped_relay(self, relay: Relay) -> Relay:
+        inside = relay.scope in _NEARBY and relay.ip and in_networks(relay.ip, self._settings.internet)
+        return relay._replace(scope=Scope.INTERNET) if inside else relay
+
+    def _restore(self, carry: JsonValue) -> None:
+        try:
+            if carry["version"] != CARRY_VERSION:
+                raise CarryError(f"The saved reading state is of version {carry['version']}, not {CARRY_VERSION}.")
+            self._framer.restore(carry["framing"])
+            for mta, host, instance, state in carry["readers"]:
+                reader = self._readers[Mta(mta), host, instance] = new_reader(Mta(mta), host, instance)
+                reader.restore(state)
+            self._lines, self._offset = int(carry["lines"]), int(carry["offset"])
+            self._skipping = bool(carry["skipping"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise CarryError("The saved reading state is damaged.") from error
+
+
+def read_piece(piece: bytes, carry: JsonValue, settings: ReadSettings) -> tuple[Reading, JsonValue]:
+    """Take the pure step: (piece, carry-over) -> (reading, carry-over). Raises CarryError."""
+    reader = LogReader(settings, carry)
+    reading = reader.read(piece)
+    return reading, reader.carry()
+
+
+def read_deliveries(name: str, settings: ReadSettings | None = None) -> Iterator[Delivery]:
+    """
+    Yield the deliveries of a log: a path, or ``-`` for standard input; compressed or not.
+
+    Each stands where it was decided, which may be later than its line. Raises UnreadableSourceError after what could be
+    read of a file that is cut off or damaged.
+    """
+    for reading in read_log(name, settings):
+        yield from reading.deliveries
+
+
+def read_log(name: str, settings: ReadSettings | None = None) -> Iterator[Reading]:
+    """Yield the readings of a whole log, piece after piece; the last one holds what was still waited for."""
+    log = open_log(name)
+    settings = settings or ReadSettings()
+    reader = LogReader(settings if settings.latest else settings._replace(latest=log.latest))
+    rest = b""
+    try:
+        for piece in log.pieces():
+            reading = reader.read(rest + piece)
+            rest = (rest + piece)[reading.consumed :]
+            yield reading
+    finally:
+        # Also where the file breaks off: what was read until then counts.
+        last = reader.read(rest + b"\n") if rest else Reading([], [], 0, 0)
+        yield last._replace(deliveries=last.deliveries + reader.held())
+
+
+def _shown(line: bytes) -> str:
+    return line[:UNREAD_TEXT].decode("utf-8", "replace")

@@ -1,0 +1,101 @@
+"""
+Names of rotated logs: which files belong together, and in which order they were written.
+
+Known endings: those of logrotate (``.1``, ``-20261101`` and other dates of ``dateformat``), newsyslog (``.0``),
+exicyclog (``.01``), Exim's own dated names (``mainlog-20250101``, ``main.202501``, ``20250101-mainlog``), and on top of
+each one ``.gz``, ``.bz2``, ``.xz`` or ``.zst``. Names only say what to look for; what a file holds, its content says.
+"""
+
+import glob
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from maillog.errors import UnreadableSourceError
+
+_PACKED = re.compile(r"\.(?:gz|bz2|xz|zst)$")
+_DATE = r"(?:19|20)\d\d-?(?:0[1-9]|1[0-2])(?:-?(?:0[1-9]|[12]\d|3[01]))?"
+_CLOCK = r"(?:[-_T.]?\d{2}(?::?\d{2}){0,2}|-\d{9,10})"  # an hour or a time, or %s: seconds since 1970
+_DATED = re.compile(rf"[-._](?P<date>{_DATE}{_CLOCK}?)$")
+_DATED_BEFORE = re.compile(rf"^(?P<date>{_DATE})[-._](?=\D)")
+_NUMBERED = re.compile(r"\.(?P<number>\d{1,3})$")
+_ADDRESS = re.compile(r"(?<!\d)(?<!\d\.)\d{1,3}(?:\.\d{1,3}){3}$")  # a log named after a host is not its .1
+
+
+class _Rotated(NamedTuple):
+    """A file name taken apart."""
+
+    base: str
+    date: str | None = None
+    number: int | None = None
+
+    @property
+    def age(self) -> tuple[bool, str, int]:
+        """Sorts the oldest first: dates rise, numbers fall, and the file being written is the last."""
+        current = self.date is None and self.number is None
+        return current, self.date or "", -(self.number or 0)
+
+
+def expand(names: list[str]) -> list[str]:
+    """
+    Return the names with patterns (``*``, ``?``, ``[…]``, ``**``) replaced by the sorted files that they match.
+
+    For patterns that no shell expanded: from a service unit, a configuration file, or in quotes. A name that exists is
+    taken as it is. Raises UnreadableSourceError for a pattern that matches nothing.
+    """
+    return [found for name in names for found in _matches(name)]
+
+
+def _matches(name: str) -> list[str]:
+    if name == "-" or not glob.has_magic(name) or Path(name).exists():
+        return [name]
+    found = sorted(glob.glob(name, recursive=True))  # noqa: PTH207, Path.glob takes no absolute pattern
+    if not found:
+        shown = name if name.isprintable() else ascii(name)
+        raise UnreadableSourceError(
+            f"{shown}: no file matches. Check the pattern and the permission to list the folder."
+        )
+    return found
+
+
+def family(path: str) -> str:
+    """Return the absolute name that a log had before it was rotated and compressed: its family."""
+    absolute = Path(path).absolute()
+    return str(absolute.with_name(_taken_apart(absolute.name).base)) if absolute.name else str(absolute)
+
+
+def rotated_siblings(path: str) -> list[str]:
+    """
+    Return the absolute names of the other files of the same family in the same folder, the oldest first.
+
+    Nothing for standard input. Raises UnreadableSourceError where the folder cannot be listed.
+    """
+    if path == "-":
+        return []
+    absolute = Path(path).absolute()
+    base = Path(family(path)).name
+    try:
+        files = [entry for entry in absolute.parent.iterdir() if entry.name != absolute.name and entry.is_file()]
+    except OSError as error:
+        shown = path if path.isprintable() else ascii(path)
+        raise UnreadableSourceError(
+            f"{shown}: its folder cannot be listed ({error.strerror}). Check the name and the permissions."
+        ) from error
+    rotated = [(_taken_apart(file.name), str(file)) for file in files]
+    return [name for parts, name in sorted(rotated, key=_by_age) if parts.base == base]
+
+
+def _by_age(entry: tuple[_Rotated, str]) -> tuple[tuple[bool, str, int], str]:
+    parts, name = entry
+    return parts.age, name
+
+
+def _taken_apart(name: str) -> _Rotated:
+    rest = _PACKED.sub("", name)
+    number = None if _ADDRESS.search(rest) else _NUMBERED.search(rest)
+    rest = rest[: number.start()] if number else rest
+    date = _DATED.search(rest) or _DATED_BEFORE.search(rest)
+    rest = rest[: date.start()] + rest[date.end() :] if date else rest
+    if not rest:
+        return _Rotated(name)
+    return _Rotated(rest, date["date"] if date else None, int(number["number"]) if number else None)

@@ -31,9 +31,8 @@ class _Rotated(NamedTuple):
 
     @property
     def age(self) -> tuple[bool, str, int]:
-        """Sorts the oldest first: dates rise, numbers fall, and the file being written is the last."""
-        current = self.date is None and self.number is None
-        return current, self.date or "", -(self.number or 0)
+        """Sorts the oldest first: dates rise, then numbers fall, and the file being written is the last."""
+        return self.date is None, self.date or "", 1 if self.number is None else -self.number
 
 
 def expand(names: list[str]) -> list[str]:

@@ -7,6 +7,7 @@ import lzma
 import os
 import threading
 import tracemalloc
+import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,6 +27,7 @@ from maillog.sources import (
     open_log,
     rotated_siblings,
 )
+from maillog.sources.decompress import gzip_written
 
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 YEAR_2020 = 1577836800
@@ -44,6 +46,15 @@ PACK: dict[str, Callable[[bytes], bytes]] = {
     "xz": lzma.compress,
     "zstd": zstd,
 }
+
+
+def unbounded(kind: str, data: bytes) -> bytes:
+    """Return what the decoder of the standard library gets out of the start of a compressed file, all at once."""
+    if kind == "gzip":
+        return zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(data)
+    return (bz2.BZ2Decompressor() if kind == "bzip2" else lzma.LZMADecompressor()).decompress(data)
+
+
 every_compression = pytest.mark.parametrize("kind", PACK)
 
 
@@ -147,6 +158,15 @@ class TestDamage:
             f"{log.name}: the {kind} data ends too early, after {len(text)} bytes of text. The text before that was "
             f"read. Test the file with {kind} -t, get a complete copy and read it again."
         )
+
+    @pytest.mark.parametrize("kind", ["gzip", "bzip2", "xz"])
+    @pytest.mark.parametrize("content", [TEXT, bytes(200_000)], ids=["text", "zeros"])
+    def test_cut_off_loses_nothing(self, tmp_path: Path, kind: str, content: bytes) -> None:
+        """Reading in bounded steps gives all that a decoder without bounds can get out of a cut-off file."""
+        data = PACK[kind](content)
+        for cut in range(20, len(data), max(len(data) // 50, 1)):
+            with open_log(stored(tmp_path, data[:cut])) as log:
+                assert text_of(log)[0] == unbounded(kind, data[:cut])
 
     @every_compression
     def test_cut_off_in_second_member(self, tmp_path: Path, kind: str) -> None:
@@ -277,6 +297,11 @@ class TestLatest:
         with open_log(name, now) as log:
             assert log.latest == expected
 
+    def test_gzip_header_between_two_reads(self) -> None:
+        """A header is found wherever the reads cut it."""
+        data = io.BytesIO(gzip.compress(TEXT, mtime=YEAR_2020) + gzip.compress(b"", mtime=YEAR_2020 + 9))
+        assert gzip_written(lambda _count: data.read(3)) == YEAR_2020 + 9
+
     @pytest.mark.parametrize("pack", [bytes, lzma.compress], ids=["plain", "xz"])
     def test_file(self, tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
         """Elsewhere the file's last change counts."""
@@ -355,6 +380,7 @@ class TestErrors:
             open_log(stored(tmp_path, head))
         assert text in str(caught.value)
 
+    @pytest.mark.filterwarnings("error")  # a file that is closed by chance only gives a ResourceWarning
     def test_no_descriptor_leaks(self, tmp_path: Path) -> None:
         """Logs that are refused or closed leave no open file behind."""
         before = len(list(Path("/proc/self/fd").iterdir()))

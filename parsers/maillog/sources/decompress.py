@@ -76,8 +76,7 @@ class _GzipMember:
 
     def decompress(self, data: bytes, max_length: int) -> bytes:
         text = self._zlib.decompress(self._zlib.unconsumed_tail + data, max_length)
-        # A full step may have left text inside zlib even where all input is used up.
-        self.needs_input = not self._zlib.unconsumed_tail and len(text) < max_length
+        self.needs_input = not self._zlib.unconsumed_tail
         return text
 
 
@@ -104,7 +103,7 @@ def _member(read: Read, decoder: _Decoder, data: bytes) -> Iterator[bytes]:
         if decoder.eof:
             return
         data = read(_INPUT) if decoder.needs_input else b""
-        if decoder.needs_input and not data:
+        if decoder.needs_input and not data and not text:  # after a full step there may be more text without input
             raise EOFError
 
 

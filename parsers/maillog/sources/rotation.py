@@ -8,6 +8,7 @@ each one ``.gz``, ``.bz2``, ``.xz`` or ``.zst``. Names only say what to look for
 
 import glob
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,7 +36,7 @@ class _Rotated(NamedTuple):
         return self.date is None, self.date or "", 1 if self.number is None else -self.number
 
 
-def expand(names: list[str]) -> list[str]:
+def expand(names: Sequence[str]) -> list[str]:
     """
     Return the names with patterns (``*``, ``?``, ``[…]``, ``**``) replaced by the sorted files that they match.
 

@@ -1,0 +1,128 @@
+"""
+The verbs of tlsmon, for the commands and for notebooks.
+
+>>> import tlsmon.api as tlsmon
+>>> tlsmon.open("/var/lib/tlsmon").traffic()  # doctest: +SKIP
+
+Heavy packages are imported inside the functions that need them, so that importing this module costs nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date
+from typing import TYPE_CHECKING
+
+from tlsmon import config
+from tlsmon.config import Config
+from tlsmon.errors import TlsmonError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from maillog.model import Delivery
+    from maillog.reader import ReadSettings, UnreadLine
+    from tlsmon.ingest.one import Listeners
+    from tlsmon.ingest.report import Report
+    from tlsmon.store.table import Table
+    from tlsmon.traffic.model import Group, Period, Traffic
+
+
+class UnreadableError(TlsmonError):
+    """A log could not be read, or only in part."""
+
+
+class Store:
+    """The store at one place; opened anew by each call, so that it always tells what is there now."""
+
+    def __init__(self, location: str) -> None:
+        self.location = location
+
+    def traffic(
+        self,
+        by: Period | None = None,
+        group: Group | None = None,
+        domain: str | None = None,
+        window: tuple[date | None, date | None] = (None, None),
+    ) -> Traffic:
+        """Return the traffic, see :func:`tlsmon.traffic.shares.traffic`; by day unless told otherwise."""
+        from tlsmon.traffic import shares
+        from tlsmon.traffic.model import Period
+
+        return shares.traffic(self._table(), by or Period.DAY, group, domain and _a_label(domain), window)
+
+    def deliveries(self) -> pd.DataFrame:
+        """Return the rows of the store as a DataFrame, see :func:`tlsmon.store.frame.deliveries`."""
+        from tlsmon.store import frame
+
+        return frame.deliveries(self._table())
+
+    def _table(self) -> Table:
+        from tlsmon.store.table import Table
+
+        return Table.open(self.location)
+
+
+def open(store: str | None = None) -> Store:  # noqa: A001, read as tlsmon.open
+    """Return the store at a place; None: ``TLSMON_STORE`` or the default. Nothing is read yet."""
+    return Store(config.resolve(store=store).store)
+
+
+def ingest(settings: Config, names: Sequence[str], listeners: Listeners | None = None) -> Report:
+    """
+    Bring what is new in logs into the store; make the store where there is none.
+
+    ``names``: files, patterns, ``-`` for standard input. Problems of single logs stand in the report.
+    Raises StoreError.
+    """
+    from tlsmon.ingest.many import Ingest
+    from tlsmon.ingest.one import Listeners
+    from tlsmon.store.table import Table
+
+    table = Table.open_or_create(settings.store)
+    return Ingest(table, _read_settings(settings), listeners or Listeners()).run(names)
+
+
+def follow(
+    settings: Config, names: Sequence[str], listeners: Listeners, told: Callable[[Report], None], seconds: float = 1.0
+) -> None:
+    """
+    Ingest logs again whenever they change, until ``listeners.stop``; ``told`` gets the report of each round.
+
+    ``seconds``: how often to look. Raises StoreError.
+    """
+    from tlsmon.ingest.follow import follow as follow_changes
+
+    follow_changes(names, lambda: told(ingest(settings, names, listeners)), listeners.stop, seconds)
+
+
+def parse(
+    settings: Config, names: Sequence[str], unread: Callable[[UnreadLine], None] = lambda _: None
+) -> Iterator[Delivery]:
+    """
+    Yield the deliveries of logs; nothing is stored, and memory stays bounded.
+
+    Raises UnreadableError after everything that could be read was given.
+    """
+    from tlsmon.ingest.parse import parse as parse_logs
+
+    problems: list[str] = []
+    yield from parse_logs(names, _read_settings(settings), unread, problems.append)
+    if problems:
+        raise UnreadableError("\n".join(problems))
+
+
+def _read_settings(settings: Config) -> ReadSettings:
+    from maillog.reader import ReadSettings
+
+    return ReadSettings(zone=settings.zone, host=settings.host, internet=settings.internet)
+
+
+def _a_label(domain: str) -> str:
+    """Return a domain as the store spells it: lower case, A-label (RFC 5891, section 4)."""
+    import idna
+
+    with contextlib.suppress(idna.IDNAError, UnicodeError):
+        return idna.encode(domain.strip().rstrip("."), uts46=True).decode("ascii").lower()
+    return domain.strip().lower()

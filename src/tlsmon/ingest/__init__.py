@@ -1,0 +1,1 @@
+"""New deliveries of logs into the store, each one exactly once."""

@@ -1,0 +1,72 @@
+"""
+Which logs belong together, and in which order they were written.
+
+Files with the same name before rotation and compression are a *family*. A name only says what to look for; the order
+is that of the deliveries in the logs.
+"""
+
+import platform
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Final, NamedTuple
+
+from maillog.errors import UnreadableSourceError
+from maillog.reader import LogReader, ReadSettings
+from maillog.sources import Log, family, open_log
+from tlsmon.rollup.fold import microseconds
+from tlsmon.store.bookmark import Bookmark
+
+_STANDARD_INPUT: Final = "-"
+_PEEK: Final = 1 << 16
+_LAST: Final = datetime.max.replace(tzinfo=UTC)
+_DISORDER: Final = timedelta(hours=1)
+"""Lines of a log may stand in another order than their times: several hosts, Exim."""
+
+
+class Candidate(NamedTuple):
+    """A log that is to be read."""
+
+    name: str
+    family: str | None
+    """None for what is not a file."""
+    first: datetime | None
+    """The first delivery near its beginning; None where there is none."""
+
+    def older_than(self, other: Bookmark) -> bool:
+        """Tell whether this log was written before another one ended."""
+        if self.first is None or other.totals.last is None:
+            return False
+        return microseconds(self.first + _DISORDER) < other.totals.last
+
+
+def candidate(name: str, settings: ReadSettings) -> Candidate:
+    """Look into the beginning of a log. What cannot be read now is told when it is read."""
+    if name == _STANDARD_INPUT:
+        return Candidate(name, None, None)
+    try:
+        with open_log(name) as log:
+            if log.size is not None:
+                return Candidate(name, _family_key(name), _first_delivery(log, settings))
+    except UnreadableSourceError:
+        pass
+    return Candidate(name, None, None)
+
+
+def grouped(candidates: Iterable[Candidate]) -> list[list[Candidate]]:
+    """Return the families, each with its oldest log first; a log without family stands alone."""
+    groups: dict[str, list[Candidate]] = {}
+    for one in candidates:
+        groups.setdefault(one.family or f"alone {one.name}", []).append(one)
+    return [sorted(group, key=lambda one: one.first or _LAST) for group in groups.values()]
+
+
+def _family_key(name: str) -> str:
+    # The node's name keeps apart machines that share a store and call their logs the same.
+    return sha256(f"{platform.node()}\0{family(name)}".encode("utf-8", "surrogateescape")).hexdigest()[:32]
+
+
+def _first_delivery(log: Log, settings: ReadSettings) -> datetime | None:
+    reader = LogReader(settings._replace(latest=log.latest))
+    deliveries = reader.read(next(log.pieces(0, _PEEK), b"")).deliveries
+    return min((delivery.time for delivery in (*deliveries, *reader.held())), default=None)

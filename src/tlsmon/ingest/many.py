@@ -1,0 +1,170 @@
+"""
+Many logs, family by family, oldest first: each goes on with the state that the one before ended in.
+
+A session may cross the rotation. Across calls the store knows the latest log of each family; what was added to it
+before it was rotated is looked for among its siblings.
+"""
+
+import random
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from maillog.errors import CarryError, UnreadableSourceError
+from maillog.reader import ReadSettings
+from maillog.sources import Log, expand, open_log, rotated_siblings
+from tlsmon.errors import TlsmonError
+from tlsmon.ingest.families import Candidate, candidate, grouped
+from tlsmon.ingest.identity import Place, place_of
+from tlsmon.ingest.one import Listeners, LogIngest, Predecessor
+from tlsmon.ingest.report import LogReport, Report, report_of
+from tlsmon.store.bookmark import Bookmark
+from tlsmon.store.positions import Positions
+from tlsmon.store.table import ConflictError, Table
+
+_ATTEMPTS: Final = 20
+_PAUSE: Final = 0.05
+
+
+class Ingest:
+    """One call: logs in, report out. Use once."""
+
+    def __init__(self, table: Table, settings: ReadSettings, listeners: Listeners) -> None:
+        """``settings.latest`` is replaced by what each log tells."""
+        self._table = table
+        self._positions = Positions(table)
+        self._settings = settings
+        self._listeners = listeners
+        self._logs: list[LogReport] = []
+        self._seen: dict[str, int] = {}
+        self._problems: list[str] = []
+        self._warnings: list[str] = []
+
+    def run(self, names: Sequence[str]) -> Report:
+        """
+        Read all logs: files, patterns, ``-``. A log that cannot be read is reported, and the others are read.
+
+        Raises StoreError where the store fails; what was committed before stays.
+        """
+        began = time.monotonic()
+        for group in grouped(candidate(name, self._settings) for name in self._expanded(names)):
+            self._read_family(group)
+        self._table.compact()
+        return Report(
+            self._logs,
+            sum(self._seen.values()),
+            sum(log.new_deliveries for log in self._logs),
+            round(time.monotonic() - began, 3),
+            self._problems,
+            self._warnings,
+        )
+
+    def _expanded(self, names: Sequence[str]) -> list[str]:
+        found: dict[str, None] = {}
+        for name in names:
+            try:
+                found.update(dict.fromkeys(expand([name])))
+            except UnreadableSourceError as error:
+                self._problems.append(str(error))
+        return list(found)
+
+    def _read_family(self, group: Sequence[Candidate]) -> None:
+        previous = None
+        for number, log in enumerate(group):
+            if self._listeners.stop.requested:
+                return
+            complete = any(later.first is not None for later in group[number + 1 :])
+            try:
+                previous = self._with_retries(log, previous, complete=complete) or previous
+            except UnreadableSourceError as error:
+                self._problems.append(str(error))
+
+    def _with_retries(self, log: Candidate, previous: str | None, *, complete: bool) -> str | None:
+        """Read one log; begin again where another process was faster. Return the log's identity."""
+        for attempt in range(_ATTEMPTS):
+            with open_log(log.name) as opened:
+                try:
+                    return self._read_log(opened, log, previous, complete=complete)
+                except ConflictError:
+                    if opened.size is None:
+                        break  # a pipe cannot be read again
+            time.sleep(_PAUSE * random.uniform(1, 1 + attempt))  # noqa: S311, it only spreads competitors
+            self._table.refresh()
+        raise TlsmonError(
+            f"{log.name}: another process is reading the same log into this store.",
+            hint="Let only one tlsmon read a log, then run this again; nothing was counted twice.",
+        )
+
+    def _read_log(self, log: Log, as_candidate: Candidate, previous: str | None, *, complete: bool) -> str | None:
+        place = place_of(log, self._positions, self._settings.host)
+        if place is None:
+            self._logs.append(LogReport(log.name))
+            return None
+        family, predecessor = self._continued(as_candidate, place, previous)
+        self._run(self._new_ingest(log, place, predecessor), log, place, family, complete=complete)
+        return place.log
+
+    def _continued(self, log: Candidate, place: Place, previous: str | None) -> tuple[str | None, Predecessor | None]:
+        """Return the family that a new log is now the latest of, if so, and the log that it follows, if any."""
+        if place.bookmark is not None or log.family is None:
+            return None, None
+        latest = self._positions.latest_of(log.family)
+        before = previous or latest
+        bookmark = self._positions.bookmark(before) if before else None
+        if before is None or bookmark is None:
+            return log.family, None
+        if log.older_than(bookmark):
+            return None, None
+        if before not in self._seen:
+            bookmark = self._caught_up(log, before, bookmark)
+        family = log.family if latest in (None, before) else None
+        return family, Predecessor(before, bookmark) if bookmark.carry is not None else None
+
+    def _caught_up(self, log: Candidate, before: str, bookmark: Bookmark) -> Bookmark:
+        """Read what was added to the log before this one since the last call; return how far it is read now."""
+        if any(self._read_rest(name, before) for name in rotated_siblings(log.name)):
+            return self._positions.bookmark(before) or bookmark
+        self._warnings.append(
+            f"{log.name}: the log before it, read up to byte {bookmark.offset}, is not in the same folder any more. "
+            "What was added to it after that is missing. Ingest that log too, under whatever name it has now."
+        )
+        return bookmark
+
+    def _read_rest(self, name: str, wanted: str) -> bool:
+        """Read a sibling to its end if it is the wanted log; tell whether it is."""
+        try:
+            with open_log(name) as log:
+                place = place_of(log, self._positions, self._settings.host)
+                if place is None or place.log != wanted:
+                    return False
+                self._run(self._new_ingest(log, place, None), log, place, complete=True)
+        except UnreadableSourceError as error:
+            self._problems.append(str(error))
+        return True
+
+    def _new_ingest(self, log: Log, place: Place, predecessor: Predecessor | None) -> LogIngest:
+        settings = self._settings._replace(latest=log.latest)
+        try:
+            return LogIngest(self._positions, place, settings, predecessor)
+        except CarryError as error:
+            # Written by another version. Its provisional rows stay as they were judged.
+            self._warnings.append(
+                f"{log.name}: {error} Sessions that were open at the end of the last run are unknown."
+            )
+            if place.bookmark is not None:
+                place = place._replace(bookmark=place.bookmark.handed_over())
+            return LogIngest(self._positions, place, settings)
+
+    def _run(self, ingest: LogIngest, log: Log, place: Place, family: str | None = None, *, complete: bool) -> None:
+        self._listeners.progress.begin(log.name, log.size if log.plain else None)
+        try:
+            ingest.run(self._listeners, family, complete=complete)
+        except UnreadableSourceError:
+            self._count(log, place, ingest)
+            raise
+        self._count(log, place, ingest)
+
+    def _count(self, log: Log, place: Place, ingest: LogIngest) -> None:
+        before = place.bookmark.totals.deliveries if place.bookmark else 0
+        self._logs.append(report_of(log.name, ingest.totals, ingest.totals.deliveries - before))
+        self._seen[place.log] = ingest.totals.deliveries

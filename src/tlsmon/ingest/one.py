@@ -1,0 +1,167 @@
+"""
+One log: read what is new, add it up, commit it, exactly once.
+
+What a commit holds is a difference, so that at any moment the table equals one reading of everything up to the offset:
+
+    rows = deliveries decided since the last commit + provisional rows now - provisional rows of the last commit
+
+A log that follows another one after rotation takes over the state of its reader, and with it its provisional rows; the
+same commit marks the older one as handed over.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from maillog.errors import UnreadableSourceError
+from maillog.reader import LogReader, ReadSettings, UnreadLine
+from tlsmon.ingest.identity import Place, Trail
+from tlsmon.ingest.report import NoProgress, Progress
+from tlsmon.ingest.stop import Stop, StoppedError
+from tlsmon.rollup.fold import Rollup, provisional_change
+from tlsmon.rollup.model import Row
+from tlsmon.store.bookmark import Bookmark, Totals
+from tlsmon.store.positions import Positions, Step
+
+GROUPS_LIMIT: Final = 100_000
+"""Groups in memory before a commit, some 50 MB; a day of a busy server stays below."""
+
+COMMIT_SECONDS: Final = 60.0
+"""For logs that never end: what was read is committed at least so often."""
+
+
+def _ignore(_: UnreadLine) -> None:
+    """Count only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listeners:
+    """Who is told what while logs are read, and who may end it."""
+
+    progress: Progress = field(default_factory=NoProgress)
+    unread: Callable[[UnreadLine], None] = _ignore
+    stop: Stop = field(default_factory=Stop)
+
+
+@dataclass(frozen=True, slots=True)
+class Predecessor:
+    """The log that this one follows after rotation."""
+
+    log: str
+    bookmark: Bookmark
+
+
+class LogIngest:
+    """Brings one log into the store. Use once; after a ConflictError make a new one from the new place."""
+
+    def __init__(
+        self, positions: Positions, place: Place, settings: ReadSettings, predecessor: Predecessor | None = None
+    ) -> None:
+        """``predecessor`` counts for a log that is new to the store. Raises CarryError for an unknown saved state."""
+        self._positions = positions
+        self._place = place
+        self._before = place.bookmark
+        self._predecessor = predecessor
+        state = predecessor.bookmark if predecessor else place.bookmark
+        self._reader = LogReader(settings, state.carry if state else None)
+        if predecessor:
+            self._reader.next_log()
+        self._held: Sequence[Row] = state.held if state else ()
+        self._trail = Trail(place.bookmark, place.window)
+        self._rollup = Rollup()
+        self._rest = b""
+        self._lines = self._unread_lines = 0
+        self.totals = place.bookmark.totals if place.bookmark else Totals()
+
+    def run(self, listeners: Listeners, family: str | None = None, *, complete: bool = False) -> None:
+        """
+        Read to the end of the log and commit, in between as well where much comes together.
+
+        ``family``: this log is now the latest of that family. ``complete``: no more will be written to this log, so
+        that its last line is whole even without a line end.
+        Raises UnreadableSourceError after committing what could be read, ConflictError, StoreError.
+        """
+        committed = time.monotonic()
+        try:
+            for piece in self._waited(listeners.stop):
+                self._read(piece, listeners)
+                if len(self._rollup) >= GROUPS_LIMIT or time.monotonic() - committed > COMMIT_SECONDS:
+                    self._commit(family)
+                    committed = time.monotonic()
+            if complete and self._rest and not listeners.stop.requested:
+                self._finish(listeners)
+        except UnreadableSourceError:
+            self._commit(family)
+            raise
+        self._commit(family)
+
+    def _waited(self, stop: Stop) -> Iterator[bytes]:
+        while not stop.requested:
+            try:
+                with stop.waiting():
+                    piece = next(self._place.pieces, b"")
+            except StoppedError:
+                return
+            if not piece:
+                return
+            yield piece
+
+    def _read(self, piece: bytes, listeners: Listeners) -> None:
+        text = self._rest + piece
+        consumed = self._take(text, listeners)
+        self._trail.extend(text[:consumed])
+        self._rest = text[consumed:]
+        listeners.progress.advance(len(piece))
+
+    def _finish(self, listeners: Listeners) -> None:
+        self._take(self._rest + b"\n", listeners)
+        self._trail.extend(self._rest)
+        self._rest = b""
+
+    def _take(self, text: bytes, listeners: Listeners) -> int:
+        reading = self._reader.read(text)
+        self._rollup.add(reading.deliveries)
+        self._lines += reading.lines
+        self._unread_lines += len(reading.unread)
+        for line in reading.unread:
+            listeners.unread(line)
+        return reading.consumed
+
+    def _commit(self, family: str | None) -> None:
+        provisional = Rollup(provisional=True)
+        provisional.add(self._reader.held(self._rest))
+        held = provisional.rows()
+        rows = [*self._rollup.rows(), *provisional_change(self._held, held)]
+        if self._trail.end == (self._before.offset if self._before else 0) and not rows:
+            return
+        totals = _added(self.totals, rows, held, self._lines, self._unread_lines)
+        after = Bookmark(self._trail.end, self._trail.marks(), totals, self._reader.carry(), tuple(held))
+        self._positions.commit(rows, self._steps(after), family)
+        self._before, self._held, self.totals = after, held, totals
+        self._predecessor = None
+        self._rollup = Rollup()
+        self._lines = self._unread_lines = 0
+
+    def _steps(self, after: Bookmark) -> list[Step]:
+        steps = [Step(self._place.log, self._before, after)]
+        if self._predecessor:
+            log, bookmark = self._predecessor.log, self._predecessor.bookmark
+            steps.append(Step(log, bookmark, bookmark.handed_over()))
+        return steps
+
+
+def _added(totals: Totals, rows: Iterable[Row], held: Iterable[Row], lines: int, unread_lines: int) -> Totals:
+    spans = [row.span for row in rows]
+    times = [at for at in (totals.first, totals.last) if at is not None]
+    # Rows that take something back say nothing new about first and last.
+    times += [
+        at for span in (*spans, *(row.span for row in held)) if span.deliveries > 0 for at in (span.first, span.last)
+    ]
+    return Totals(
+        totals.lines + lines,
+        totals.unread_lines + unread_lines,
+        totals.deliveries + sum(span.deliveries for span in spans),
+        min(times, default=None),
+        max(times, default=None),
+    )

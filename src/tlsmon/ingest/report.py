@@ -1,0 +1,68 @@
+"""What an ingest did: values for programs and people."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from tlsmon.store.bookmark import Totals
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class LogReport:
+    """One log. All counts but ``new_deliveries`` are of the whole log, as far as it was ever read."""
+
+    name: str
+    lines: int = 0
+    deliveries: int = 0
+    new_deliveries: int = 0
+    """Those that this call added to the store."""
+    unread_lines: int = 0
+    first: datetime | None = None
+    """UTC."""
+    last: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All logs of one call."""
+
+    logs: list[LogReport] = field(default_factory=list)
+    deliveries: int = 0
+    """Of all logs; copies of a log count once."""
+    new_deliveries: int = 0
+    seconds: float = 0.0
+    problems: list[str] = field(default_factory=list)
+    """Logs that could not be read, or only in part; in words for people."""
+    warnings: list[str] = field(default_factory=list)
+
+
+class Progress(Protocol):
+    """Is told how far an ingest has come."""
+
+    def begin(self, name: str, size: int | None) -> None:
+        """Begin a log; ``size`` is its text in bytes, None where that is not known before."""
+
+    def advance(self, size: int) -> None:
+        """Take note that so many bytes of text were read."""
+
+
+class NoProgress:
+    """Shows nothing."""
+
+    def begin(self, name: str, size: int | None) -> None:
+        """Show nothing."""
+
+    def advance(self, size: int) -> None:
+        """Show nothing."""
+
+
+def report_of(name: str, totals: Totals, new: int) -> LogReport:
+    """Return the report of a log with these totals."""
+    first, last = (_time(at) for at in (totals.first, totals.last))
+    return LogReport(name, totals.lines, totals.deliveries, new, totals.unread_lines, first, last)
+
+
+def _time(at: int | None) -> datetime | None:
+    return None if at is None else _EPOCH + timedelta(microseconds=at)

@@ -1,0 +1,59 @@
+"""A row of the table: what equal deliveries of one hour have in common, how many they are, and from when to when."""
+
+from typing import NamedTuple
+
+MICROSECONDS_PER_HOUR = 3_600_000_000
+
+
+class Key(NamedTuple):
+    """What the deliveries of a row have in common. Every column's meaning stands in :mod:`tlsmon.store.schema`."""
+
+    hour: int
+    mta: str
+    host: str | None
+    instance: str | None
+    direction: str
+    recipient_domain: str | None
+    mx_host: str | None
+    mx_ip: str | None
+    mx_port: int | None
+    scope: str | None
+    security: str
+    authentication: str | None
+    evidence: str
+    protocol: str | None
+    cipher: str | None
+    outcome: str
+    cause: str | None
+    level: str | None
+    provisional: bool
+
+
+class Span(NamedTuple):
+    """
+    How many deliveries, and when the first and the last of them were: microseconds since 1970, UTC.
+
+    Spans add: the sum is associative and commutative.
+    """
+
+    deliveries: int
+    """The column ``count``."""
+    first: int
+    last: int
+
+    def __add__(self, other: object) -> "Span":
+        if not isinstance(other, Span):
+            return NotImplemented
+        return Span(self.deliveries + other.deliveries, min(self.first, other.first), max(self.last, other.last))
+
+
+class Row(NamedTuple):
+    """One row of the table."""
+
+    key: Key
+    span: Span
+
+
+def withdrawn(row: Row) -> Row:
+    """Return the row that takes back a provisional row: the same key, first and last, the count negated."""
+    return row._replace(span=row.span._replace(deliveries=-row.span.deliveries))

@@ -1,0 +1,96 @@
+"""
+How far each log has been read: committed with its rows, in the same Delta commit.
+
+Three transactions (see :mod:`tlsmon.store.table`) hold it:
+- ``log/LOG``: the byte offset up to which the rows of this log are in the table;
+- ``log/LOG/carry``: the digest of the bookmark document for that offset, which was written before;
+- ``family/FAMILY``: the log that was last written under a name, as the first digits of its own.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from tlsmon.rollup.model import Row
+from tlsmon.store.bookmark import Bookmark
+from tlsmon.store.documents import DIGEST_DIGITS, Documents, digest
+from tlsmon.store.table import ConflictError, StoreError, Table
+
+FOLDER: Final = "_carry"
+"""Begins with ``_``, so that readers of the table do not look into it and vacuum leaves it alone."""
+
+
+class Step(NamedTuple):
+    """A log on its way from one bookmark to the next; the same one twice only asks that nobody else moves it."""
+
+    log: str
+    """The log's identity: hexadecimal digits."""
+    before: Bookmark | None
+    after: Bookmark
+
+
+class Positions:
+    """The reading positions in one store."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._documents = Documents(Path(table.location) / FOLDER)
+
+    def bookmark(self, log: str) -> Bookmark | None:
+        """Return how far a log was read; None where it never was. Raises StoreError."""
+        while (position := self._position(log)) is not None:
+            document = self._documents.read(log, *position)
+            if document is not None:
+                return Bookmark.from_bytes(document)
+            # Another process may have moved on since this version of the table and removed the document.
+            self._table.refresh()
+            if self._position(log) == position:
+                raise StoreError(
+                    f"{self._table.location}: the reading position {FOLDER}/{log} is missing or damaged.",
+                    hint=f"Restore the folder {FOLDER} of the store from a backup that is as old as its table.",
+                )
+        return None
+
+    def latest_of(self, family: str) -> str | None:
+        """Return the log that was last written under a family's name; None where none is known."""
+        number = self._table.transaction(f"family/{family}")
+        return None if number is None else self._documents.log_named(f"{number:0{DIGEST_DIGITS}x}")
+
+    def commit(self, rows: Sequence[Row], steps: Sequence[Step], family: str | None = None) -> None:
+        """
+        Commit rows together with the steps that they belong to; the first one is now the latest log of ``family``.
+
+        Raises ConflictError where another process moved one of the logs, StoreError where the store fails. In both
+        cases nothing has changed.
+        """
+        transactions = {}
+        for log, _, after in steps:
+            transactions[f"log/{log}"] = after.offset
+            transactions[f"log/{log}/carry"] = self._write(log, after)
+        if family is not None:
+            transactions[f"family/{family}"] = int(steps[0].log[:DIGEST_DIGITS], 16)
+        self._table.append(rows, transactions)
+        for step in steps:
+            self._clear(step)
+
+    def _position(self, log: str) -> tuple[int, int] | None:
+        offset, number = self._table.transaction(f"log/{log}"), self._table.transaction(f"log/{log}/carry")
+        return None if offset is None or number is None else (offset, number)
+
+    def _write(self, log: str, bookmark: Bookmark) -> int:
+        try:
+            return self._documents.write(log, bookmark.offset, bookmark.to_bytes())
+        except OSError as error:
+            raise StoreError(
+                f"{self._table.location}: the reading position cannot be written ({error.strerror}).",
+                hint="Check free space and permissions; what was committed before is safe.",
+            ) from error
+
+    def _clear(self, step: Step) -> None:
+        log, before, after = step
+        self._documents.remove_older(log, after.offset)
+        if before is not None and before.offset == after.offset and before != after:
+            self._documents.remove(log, before.offset, digest(before.to_bytes()))
+
+
+__all__ = ["FOLDER", "ConflictError", "Positions", "Step"]

@@ -1,0 +1,110 @@
+"""
+The columns of the table.
+
+The one definition that the Arrow schema, the page in the documentation and the types of DataFrames derive from.
+
+History of the schema: version 1, the first.
+"""
+
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from tlsmon.rollup.model import Key
+
+VERSION: Final = 1
+"""Raised whenever older programs would misread the table. Kept in the table's own metadata."""
+
+VERSION_PROPERTY: Final = "tlsmon.schemaVersion"
+
+
+class Kind(StrEnum):
+    """The type of a column."""
+
+    TEXT = "string"
+    WORD = "word"
+    """Text out of a small set; a category in DataFrames."""
+    INTEGER = "integer"
+    TIME = "timestamp[us, UTC]"
+    FLAG = "boolean"
+
+
+class Column(NamedTuple):
+    """One column."""
+
+    name: str
+    kind: Kind
+    meaning: str
+    """In words for people; says what null means where null can be."""
+    nullable: bool = True
+
+
+COLUMNS: Final = (
+    Column("hour", Kind.TIME, "The full hour in which the attempts ended.", nullable=False),
+    Column("mta", Kind.WORD, "Who wrote the log: `postfix` or `exim`.", nullable=False),
+    Column("host", Kind.WORD, "The reporting host as its log names it. Null: the log names none."),
+    Column(
+        "instance",
+        Kind.WORD,
+        "Postfix: `syslog_name`, such as `postfix` or `postfix/relay`. Exim: the syslog tag, or null.",
+    ),
+    Column("direction", Kind.WORD, "`outbound` or `inbound`, seen from the reporting host.", nullable=False),
+    Column(
+        "recipient_domain",
+        Kind.TEXT,
+        "Domain of the envelope recipient, lower case, A-label; `[…]` for an address literal. Null: it has none.",
+    ),
+    Column("mx_host", Kind.TEXT, "The host that took or refused the attempt, lower case. Null: no host was reached."),
+    Column("mx_ip", Kind.TEXT, "Its address. Null: not reached, or not in the log."),
+    Column("mx_port", Kind.INTEGER, "Its port. Null: not reached, or not in the log (Exim's default)."),
+    Column(
+        "scope",
+        Kind.WORD,
+        "`internet`, `private`, `loopback` or `local`. Only `internet` is traffic. Null: no host was reached.",
+    ),
+    Column(
+        "security",
+        Kind.WORD,
+        "`encrypted`, `plaintext` (only where the log proves it), `unknown`; `none`: there was no mail transaction.",
+        nullable=False,
+    ),
+    Column(
+        "authentication",
+        Kind.WORD,
+        "`anonymous`, `untrusted`, `trusted`, `verified`, `dane`, with Postfix's meaning. Null: the log does not tell.",
+    ),
+    Column(
+        "evidence",
+        Kind.WORD,
+        "How `security` is known: `stated`, `correlated`, `inferred`; `none`: it is not.",
+        nullable=False,
+    ),
+    Column("protocol", Kind.WORD, "`TLSv1.3`, `TLSv1.2`, … Null: no TLS, or not in the log."),
+    Column("cipher", Kind.WORD, "The cipher suite as logged. Null: no TLS, or not in the log."),
+    Column("outcome", Kind.WORD, "`sent`, `deferred`, `bounced` or `expired`.", nullable=False),
+    Column(
+        "cause",
+        Kind.WORD,
+        "Why it was not sent, where TLS is the reason (`tls_handshake`, …), else `unrelated`. Null: it was sent.",
+    ),
+    Column("level", Kind.WORD, "The security level in force (`may`, `dane`, …). Null: the log does not state it."),
+    Column(
+        "provisional",
+        Kind.FLAG,
+        "True: judged as if the log ended here; a later row with the opposite `count` takes it back. Sums stay right.",
+        nullable=False,
+    ),
+    Column("count", Kind.INTEGER, "How many attempts; negative where a provisional row is taken back.", nullable=False),
+    Column("first", Kind.TIME, "When the first of them ended.", nullable=False),
+    Column("last", Kind.TIME, "When the last of them ended.", nullable=False),
+)
+
+KEY_COLUMNS: Final = tuple(column for column in COLUMNS if column.name in Key._fields)
+
+
+def markdown() -> str:
+    """Return the columns as the table of ``docs/store.md``."""
+    lines = ["| column | type | null | meaning |", "|---|---|---|---|"]
+    for name, kind, meaning, nullable in COLUMNS:
+        shown = "string" if kind is Kind.WORD else kind.value
+        lines.append(f"| `{name}` | {shown} | {'yes' if nullable else 'no'} | {meaning} |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,1 @@
+"""How much of the mail was encrypted, and how that moves."""

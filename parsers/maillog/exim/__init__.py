@@ -1,1 +1,1 @@
-"""Exim log lines to deliveries."""
+"""Exim main log lines to deliveries."""

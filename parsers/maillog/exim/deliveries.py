@@ -1,0 +1,371 @@
+"""
+Exim's events -> deliveries: what is known of each message while its deliveries run.
+
+Theory of operation
+-------------------
+Whether a delivery was encrypted stands on its own line (X=, CV= or DN=; ``deliver.c:d_tlslog``). Three things do not:
+
+*Whether CV= can be believed.* Exim keeps the state of the certificate check for a whole transport run and writes the
+last session's state on all its addresses. So the lines of a message are held until ``Completed``, or ``RUN_TIME`` after
+its last line, and where one transport reached several hosts for several addresses, CV= of all of them is dropped. It is
+dropped too on ``>>`` (never set there), and a ``CV=no`` on a continued connection is from 4.90 to 4.98 (proxied TLS).
+
+*Whether a line without X= means clear text.* It does after "delivering unencrypted to" that very host; else only where
+the selector ``tls_cipher`` was on, which :class:`TlsLogging` decides. Every delivery process reads the configuration
+afresh, so a delivery's line number stands for its birth. A daemon does not: what it logs of arrivals shows the settings
+at its own start, so they count as one proof, at that time.
+
+*Why a retry time ran out.* The line that says so does not tell; the last attempt of the same message and address did,
+or else the last one to that domain.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from hashlib import blake2b
+from typing import NamedTuple
+
+from maillog.carry import delivery_from_json, delivery_to_json
+from maillog.errors import CarryError
+from maillog.exim.events import (
+    Arrival,
+    Attempt,
+    Completed,
+    DaemonStarted,
+    Flag,
+    HostNote,
+    Route,
+    read_event,
+)
+from maillog.exim.grammar import NoteKind, Phase
+from maillog.model import (
+    Authentication,
+    Cause,
+    Delivery,
+    Direction,
+    Evidence,
+    Found,
+    JsonValue,
+    Outcome,
+    Record,
+    Relay,
+    Result,
+    Scope,
+    Security,
+    Source,
+    Tls,
+    Unread,
+)
+from maillog.tls_logging import TlsLogging
+
+RUN_TIME = timedelta(minutes=1)
+RUNS_LIMIT = 5_000
+HELD_LIMIT = 1_000
+"""Deliveries held for one message."""
+CAUSES_LIMIT = 20_000
+
+Version = tuple[int, int]
+_CHAIN_ONLY = (4, 85)
+"""The last version whose CV=yes says nothing about the name (``tls_verify_cert_hostnames`` came with 4.86)."""
+_PROXIED_FIRST, _PROXIED_LAST = (4, 90), (4, 98)
+
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_NO_SESSION = Tls(Security.NONE)
+_NOT_TOLD = Tls(Security.UNKNOWN)
+_CLEAR = Tls(Security.PLAINTEXT, None, Evidence.CORRELATED)
+_SENT = Result(Outcome.SENT)
+
+
+class Held(NamedTuple):
+    """A delivery that waits for the other lines of its message."""
+
+    born: int
+    transport: str | None
+    delivery: Delivery
+    """As it is to read if its CV= can be believed and TLS logging was on."""
+
+
+@dataclass(slots=True)
+class Run:
+    """What is known of a message whose deliveries may still go on."""
+
+    last: datetime
+    held: list[Held] = field(default_factory=list)
+    sessions: dict[str, None] = field(default_factory=dict)
+    """Hosts that lines without a flag name as reached."""
+    clear: dict[str, None] = field(default_factory=dict)
+    """Addresses of hosts that got the mail in clear after TLS failed."""
+    causes: dict[str, Cause] = field(default_factory=dict)
+    """Why TLS failed, by the host's address (an empty one where the line names none)."""
+
+
+class EximDeliveries:
+    """The deliveries of one Exim main log, or of one tag of one host in syslog. See :class:`DeliveryReader`."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._logging = TlsLogging()
+        self._runs: dict[str, Run] = {}
+        self._causes: dict[str, Cause] = {}
+        self._born = 0
+        self._clock = _EPOCH
+        self._version: Version | None = None
+        self._daemon: tuple[int, datetime] | None = None
+        self._proven = False
+
+    def feed(self, record: Record) -> list[Found]:
+        """Take the next record in log order; return what is now known for sure."""
+        self._born += 1
+        self._clock = max(self._clock, record.time)
+        self._daemon = self._daemon or (0, record.time)
+        found: list[Found] = [*self._finish_old()]
+        event = read_event(record)
+        match event:
+            case Unread():
+                found.append(event)
+            case Attempt():
+                found += self._attempt(event, record.time)
+            case HostNote():
+                self._note(event)
+            case Completed():
+                found += self._finish(event.queue_id)
+            case Arrival():
+                found += self._arrival()
+            case DaemonStarted():
+                found += self._daemon_started(event.version, record.time)
+        return found
+
+    def held(self) -> list[Delivery]:
+        """Return what is still being waited for, judged as if the log ended here. Does not change the state."""
+        twin = EximDeliveries(self._source)
+        twin.restore(self.carry())
+        return [*twin._finish_all(), *twin._logging.held()]
+
+    # --- events ------------------------------------------------------------------------------------------------------
+    def _attempt(self, event: Attempt, time: datetime) -> list[Delivery]:
+        if event.reason is not None and not event.reason.attempted:
+            return []
+        run = self._run(event.queue_id)
+        cause = self._cause(event, run)
+        result = _SENT if event.outcome is Outcome.SENT else Result(event.outcome, None, cause)
+        delivery = Delivery(
+            time,
+            self._source,
+            event.queue_id,
+            Direction.OUTBOUND,
+            event.domain,
+            _relay(event),
+            _tls(event, self._version),
+            result,
+        )
+        run.held.append(Held(self._born, event.route.transport, delivery))
+        decided = self._proof(self._born, time, event.route.relay.ip) if event.route.cipher_logged else []
+        if len(run.held) > HELD_LIMIT:
+            decided += self._finish(event.queue_id, whole=False)
+        return decided
+
+    def _note(self, event: HostNote) -> None:
+        run = self._run(event.queue_id)
+        ip = event.ip or ""
+        match event.note.kind:
+            case NoteKind.CLEAR:
+                run.clear[ip] = None
+            case NoteKind.SESSION:
+                run.sessions[_host_key(event.host, ip)] = None
+            case NoteKind.FAILED:
+                run.causes[ip] = _graver(run.causes.get(ip), event.note.cause)
+
+    def _arrival(self) -> list[Delivery]:
+        """Take an encrypted arrival as proof of what its daemon read, once, and only if nothing better is known."""
+        if self._proven or self._daemon is None:
+            return []
+        return self._proof(*self._daemon, None)
+
+    def _daemon_started(self, version: Version, time: datetime) -> list[Delivery]:
+        """Begin a new period: somebody started a daemon, most likely because the settings or the version changed."""
+        decided = [*self._finish_all(), *self._logging.boundary()]
+        self._version, self._daemon, self._proven = version, (self._born, time), False
+        return decided
+
+    def _proof(self, born: int, time: datetime, relay: str | None) -> list[Delivery]:
+        self._proven = True
+        return self._logging.proof(born, time, relay)
+
+    # --- the lines of one message ------------------------------------------------------------------------------------
+    def _run(self, queue_id: str) -> Run:
+        """Return the run of the message, made the youngest."""
+        run = self._runs.pop(queue_id, None) or Run(self._clock)
+        run.last = self._clock
+        self._runs[queue_id] = run
+        return run
+
+    def _finish_old(self) -> Iterator[Delivery]:
+        """Judge the messages that have been silent for long, and the oldest where there are too many."""
+        while self._runs:
+            queue_id, run = next(iter(self._runs.items()))
+            late = self._clock - run.last > RUN_TIME
+            if not late and len(self._runs) <= RUNS_LIMIT:
+                return
+            yield from self._finish(queue_id, whole=late)
+
+    def _finish_all(self) -> list[Delivery]:
+        return [delivery for queue_id in list(self._runs) for delivery in self._finish(queue_id)]
+
+    def _finish(self, queue_id: str, *, whole: bool = True) -> list[Delivery]:
+        """Judge the lines of a message together; where more of them may come, CV= is not believed."""
+        run = self._runs.pop(queue_id, None)
+        if run is None:
+            return []
+        decided: list[Delivery] = []
+        for held in run.held:
+            delivery = held.delivery
+            if not whole or _several_hosts(run, held.transport):
+                delivery = delivery._replace(tls=delivery.tls._replace(authentication=None))
+            ip = delivery.relay.ip or ""
+            if delivery.tls.security is Security.PLAINTEXT and ip not in run.clear:
+                decided += self._logging.silent(delivery, held.born, ip)
+            else:
+                decided.append(delivery)
+        return decided
+
+    # --- why ---------------------------------------------------------------------------------------------------------
+    def _cause(self, event: Attempt, run: Run) -> Cause | None:
+        """Return why the attempt failed; remember it for the line that says that the retry time is over."""
+        own = _address_key(event.queue_id, event.address)
+        domain = f"@{event.domain}"
+        if event.reason is None:
+            self._causes.pop(domain, None)
+            return None
+        if event.reason.expired:
+            return self._causes.pop(own, None) or self._causes.get(domain, Cause.UNRELATED)
+        cause = _refined(event.reason.cause, run, event.route.relay.ip)
+        if event.outcome is Outcome.DEFERRED:
+            self._remember(own, cause)
+            self._remember(domain, cause)
+        return cause
+
+    def _remember(self, key: str, cause: Cause) -> None:
+        self._causes.pop(key, None)
+        self._causes[key] = cause
+        if len(self._causes) > CAUSES_LIMIT:
+            del self._causes[next(iter(self._causes))]
+
+    # --- over a cut --------------------------------------------------------------------------------------------------
+    def carry(self) -> JsonValue:
+        """Return the whole state as JSON."""
+        return {
+            "runs": [[queue_id, *_run_to_json(run)] for queue_id, run in self._runs.items()],
+            "causes": list(self._causes.items()),
+            "born": self._born,
+            "clock": self._clock.isoformat(),
+            "version": self._version,
+            "daemon": self._daemon and [self._daemon[0], self._daemon[1].isoformat()],
+            "proven": self._proven,
+            "logging": self._logging.carry(),
+        }
+
+    def restore(self, carry: JsonValue) -> None:
+        """Put a state back that :meth:`carry` gave. Raises CarryError where it does not fit."""
+        try:
+            self._restore(carry)
+        except (KeyError, TypeError, ValueError) as error:
+            raise CarryError("A saved state of reading an Exim log cannot be read by this version.") from error
+
+    def _restore(self, state: JsonValue) -> None:
+        # Written by carry(); a wrong shape raises one of the errors that restore() translates.
+        self._runs = {queue_id: _run_from_json(run) for queue_id, *run in state["runs"]}
+        self._causes = {key: Cause(cause) for key, cause in state["causes"]}
+        self._born = state["born"]
+        self._clock = datetime.fromisoformat(state["clock"])
+        self._version = state["version"] and (state["version"][0], state["version"][1])
+        self._daemon = state["daemon"] and (state["daemon"][0], datetime.fromisoformat(state["daemon"][1]))
+        self._proven = state["proven"]
+        self._logging.restore(state["logging"])
+
+
+def _relay(event: Attempt) -> Relay:
+    """Return the relay; what was delivered without a host stayed on this machine."""
+    relay = event.route.relay
+    if event.outcome is Outcome.SENT and relay.ip is None:
+        return relay._replace(scope=Scope.LOCAL)
+    return relay
+
+
+def _tls(event: Attempt, version: Version | None) -> Tls:
+    """Return what the line says about TLS, plaintext where a selector that is on would have said more."""
+    route = event.route
+    if route.relay.ip is None or route.relay.scope is Scope.LOCAL:
+        return _NO_SESSION
+    if route.encrypted:
+        return _encrypted(route.protocol, route.cipher, _authentication(event.flag, route, version))
+    if event.reason is None:
+        return _CLEAR
+    return _NO_SESSION if event.reason.phase is Phase.BEFORE_MAIL else _NOT_TOLD
+
+
+@lru_cache(maxsize=4096)
+def _encrypted(protocol: str | None, cipher: str | None, authentication: Authentication | None) -> Tls:
+    """Return one object for each distinct session."""
+    return Tls(Security.ENCRYPTED, authentication, Evidence.STATED, protocol, cipher)
+
+
+def _authentication(flag: Flag, route: Route, version: Version | None) -> Authentication | None:
+    if flag is Flag.CUT_THROUGH:
+        return None
+    match route.verified:
+        case "dane":
+            return Authentication.DANE
+        case "yes":
+            old = version is not None and version <= _CHAIN_ONLY
+            return Authentication.TRUSTED if old else Authentication.VERIFIED
+        case "no":
+            told = version is not None and not _PROXIED_FIRST <= version <= _PROXIED_LAST
+            return Authentication.UNTRUSTED if told or not route.continued else None
+    return None
+
+
+def _several_hosts(run: Run, transport: str | None) -> bool:
+    """Tell whether several addresses went to several hosts in what may have been one run of the transport."""
+    relays = [held.delivery.relay for held in run.held if held.transport == transport]
+    reached = {_host_key(relay.host, relay.ip) for relay in relays if relay.ip is not None}
+    return len(relays) > 1 and len(reached | run.sessions.keys()) > 1
+
+
+def _host_key(host: str | None, ip: str | None) -> str:
+    return f"{host} {ip}"
+
+
+_GRAVITY = (Cause.DANE, Cause.CERT_UNTRUSTED, Cause.CERT_EXPIRED, Cause.CERT_NAME, Cause.TLS_HANDSHAKE)
+
+
+def _graver(known: Cause | None, new: Cause) -> Cause:
+    """Return the cause that takes more to mend: DANE, then the chain, then its dates, then the name."""
+    return min((known or new, new), key=_GRAVITY.index)
+
+
+def _refined(cause: Cause, run: Run, ip: str | None) -> Cause:
+    """Return the cause with what the lines just before told of the same host."""
+    noted = run.causes.get(ip or "", run.causes.get(""))
+    return noted if noted and cause in (Cause.TLS_HANDSHAKE, Cause.CERT_UNTRUSTED, Cause.CERT_NAME) else cause
+
+
+def _address_key(queue_id: str, address: str) -> str:
+    """Return what stands for an address of a message, so that no local part is kept."""
+    return blake2b(f"{queue_id} {address}".encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def _run_to_json(run: Run) -> JsonValue:
+    held: Iterable[JsonValue] = ([held.born, held.transport, delivery_to_json(held.delivery)] for held in run.held)
+    return [run.last.isoformat(), list(held), list(run.sessions), list(run.clear), list(run.causes.items())]
+
+
+def _run_from_json(value: JsonValue) -> Run:
+    last, held, sessions, clear, causes = value
+    return Run(
+        datetime.fromisoformat(last),
+        [Held(born, transport, delivery_from_json(delivery)) for born, transport, delivery in held],
+        dict.fromkeys(sessions),
+        dict.fromkeys(clear),
+        {ip: Cause(cause) for ip, cause in causes},
+    )

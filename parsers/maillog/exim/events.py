@@ -1,0 +1,310 @@
+"""
+One record of Exim -> what happened.
+
+The fixed frame of a line is split off with compiled patterns, each of them linear in the length of the line; what is
+left is a phrase, and the grammar says what it means, once for each distinct phrase.
+
+Everybody may write into an Exim log: addresses stand there unquoted, replies and certificate names are what the remote
+side chose. So a line is read as a whole or not at all: the address ends where the first field begins, the fields have
+to stand in Exim's order up to the free text, and whatever does not fit makes the line unread.
+"""
+
+import re
+from enum import StrEnum
+from typing import NamedTuple, TypeAlias
+
+from maillog.exim.grammar import Note, Reason, read_fields, read_note, read_reason, refine_reason
+from maillog.model import Outcome, Record, Relay, Scope, Unread
+from maillog.phrases import Phrases, domain_of, host_name
+from maillog.scope import scope_of
+
+
+class Flag(StrEnum):
+    """The two characters behind the message id (``deliver.c``)."""
+
+    FIRST = "=>"
+    FURTHER = "->"
+    CUT_THROUGH = ">>"
+    DEFERRED = "=="
+    FAILED = "**"
+
+
+class Route(NamedTuple):
+    """How an address was delivered; one object for each distinct field block of a log."""
+
+    transport: str | None
+    relay: Relay
+    continued: bool = False
+    encrypted: bool = False
+    cipher_logged: bool = False
+    protocol: str | None = None
+    cipher: str | None = None
+    verified: str | None = None
+
+
+NOWHERE = Route(None, Relay(None, None, None, None))
+
+
+class Head(NamedTuple):
+    """What stands in front of the fields of a delivery line."""
+
+    queue_id: str
+    flag: Flag
+    address: str
+
+
+class Attempt(NamedTuple):
+    """A delivery line."""
+
+    queue_id: str
+    flag: Flag
+    address: str
+    """The final address as written; never leaves the reader."""
+    domain: str | None
+    route: Route
+    outcome: Outcome
+    reason: Reason | None
+    """None for ``sent``."""
+
+
+class HostNote(NamedTuple):
+    """A line about a host, without a delivery flag."""
+
+    queue_id: str
+    host: str | None
+    ip: str | None
+    note: Note
+
+
+class Arrival(NamedTuple):
+    """A message came in over a session whose cipher is logged."""
+
+
+class Completed(NamedTuple):
+    """All recipients of a message are dealt with."""
+
+    queue_id: str
+
+
+class DaemonStarted(NamedTuple):
+    """A daemon read its configuration."""
+
+    version: tuple[int, int]
+
+
+class Nothing(NamedTuple):
+    """A line that is known and says nothing about a delivery."""
+
+
+Event: TypeAlias = Attempt | HostNote | Arrival | Completed | DaemonStarted | Nothing
+NOTHING = Nothing()
+ARRIVAL = Arrival()
+
+# 4.97 lengthened the id; mail that was in the queue keeps the short one (utils/msgid.frag).
+_ID = re.compile(r"([0-9A-Za-z]{6}-(?:[0-9A-Za-z]{11}-[0-9A-Za-z]{4}|[0-9A-Za-z]{6}-[0-9A-Za-z]{2})) ")
+_DAEMON = re.compile(r"exim ([0-9]{1,3})\.([0-9]{1,4})\S* daemon started: ")
+_OVERFLOW = "**** log string overflowed log buffer ****"
+
+# string_log_address: the final address, with all_parents the ones between in parentheses, the one that came in <>.
+_ADDRESS = re.compile(r"(?P<final>[^<>]*?)(?: \([^()]*\))?(?: <(?P<top>[^<>]*)>)?")
+_PARENT = re.compile(r" <([^<>]*)>(?= [A-Z]=|:|$)")
+_FIELD = r"(?: [FP]=<| [QRTHS]=| I=\[)"
+_FIRST_FIELD = {flag: re.compile(_FIELD) for flag in Flag} | {
+    Flag.DEFERRED: re.compile(rf"{_FIELD}| (?:routing )?defer \("),
+    Flag.FAILED: re.compile(rf"{_FIELD}| ?: "),
+}
+_FLAGS = {f"{flag} ": flag for flag in Flag}
+# What differs from line to line: sizes, times, envelope addresses, our own port.
+_VARYING = re.compile(r"( [IR]=\[[^\s\]]*\]):[0-9]+| [FP]=<[^<>]*>| S=[0-9]+(?![^ ])| [QD]T=[0-9.wdhms]+(?![^ ])")
+_CONFIRMATION = ' C="'
+_CONFIRMED = re.compile(r'(?:[^"\\]|\\.)*"(?: QT=\S+)?(?: DT=\S+)?', re.DOTALL)
+_DEFER = re.compile(r"(?: routing)? defer \((-?[0-9]{1,6})\)")
+_STRERROR = re.compile(r": [^:]*?(?= H=| DT=|: |$)")
+_HOST_BLOCK = (
+    r" H=[^\s\[\]]+(?: DS)?(?: \[[^\s\]]*\](?::[0-9]+)?\*?)?(?: (?:PRX|I)=\[[^\s\]]*\](?::[0-9]+)?\*?| TFO\*?)*"
+)
+_AFTER_DEFER = re.compile(rf"(?P<host>(?:{_HOST_BLOCK})?)(?: DT=[\w.]+)?(?:: (?P<message>.*))?", re.DOTALL)
+# The message of a failure begins at the first colon with a space that does not stand in DN="…".
+_FAILURE = re.compile(
+    r'(?P<fields>[^":]*(?::(?! )[^":]*)*(?:"(?:(?! T=).)*?"(?= ?: |$))?) ?(?:: (?P<message>.*))?', re.DOTALL
+)
+# These go on in our own words; everything else is cut where the remote side may begin to speak.
+_OWN_WORDS = ("TLS session: ", "DANE error: ")
+_PHRASE_MAX = 200
+_HEX = re.compile(r"error:[0-9A-Fa-f]{2,16}(?=:)")
+_QUOTED_NAME = re.compile(r"'[^']*'")
+_HOST = re.compile(r"(?<!\S)(?:(?:H=)?(?P<host>[^\s\[\]]+) (?:DS )?)?\[(?P<ip>[0-9A-Fa-f:.]+)\](?::[0-9]+(?![^\s:]))?")
+_NOTE_STARTS = ("H=", "[", "TLS ", "DANE attempt failed; ", "SSL verify error")
+_CERTIFICATE = re.compile(r'(?: cert=|: DN=|: ")')
+# A session's cipher on an arrival, with all in front of it in Exim's order; a sender or HELO name with odd characters
+# makes the line useless as a proof (receive.c:receive_msg, smtp_in.c:add_tls_info_for_log).
+_ENCRYPTED_ARRIVAL = re.compile(
+    r'[<(]= (?:<>|"(?:[^"\\]|\\.)*"@[^\s"]+|[^\s"<>]+)(?: R=[^\s"]+)?(?: DS)? H=(?:[^\s"()]+ )?(?:\([^\s"()]*\) )?'
+    r'\[[^\s"\]]+\](?::[0-9]+)?(?: I=\[[^\s"\]]+\](?::[0-9]+)?)?(?: TFO\*?)?(?: Ci=[^\s"]+)?'
+    r' P=[a-z]+(?: L[*.-]?)?(?: SPF)? X=(?:TLS|SSL)[^\s"]*:'
+)
+
+
+def read_event(record: Record) -> Event | Unread:
+    """Return what the record tells: ``Nothing`` where it is none of our business, ``Unread`` where it is unreadable."""
+    text = record.text.partition("\n")[0]
+    found = _ID.match(text)
+    if not found:
+        return _daemon_event(text)
+    queue_id, text = found[1], text[found.end() :]
+    flag = _FLAGS.get(text[:3])
+    if flag is not None:
+        return _delivery_event(queue_id, flag, text)
+    if text.startswith(("<= ", "(= ")):
+        return ARRIVAL if " X=" in text and _ENCRYPTED_ARRIVAL.match(text) else NOTHING
+    if text.startswith("Completed"):
+        return Completed(queue_id)
+    return _note(queue_id, text)
+
+
+def _daemon_event(text: str) -> Event:
+    found = _DAEMON.match(text)
+    return DaemonStarted((int(found[1]), int(found[2]))) if found else NOTHING
+
+
+def _delivery_event(queue_id: str, flag: Flag, text: str) -> Event | Unread:
+    if text.endswith(_OVERFLOW):  # log.c:log_vwrite cuts at 8192 bytes
+        return Unread("a delivery line that Exim cut because it was too long")
+    found = _FIRST_FIELD[flag].search(text, 3)
+    end = found.start() if found else len(text)
+    head, block = Head(queue_id, flag, text[3:end]), text[end:]
+    match flag:
+        case Flag.DEFERRED:
+            return _deferred(head, block)
+        case Flag.FAILED:
+            return _failed(head, block)
+    return _sent(head, block)
+
+
+def _sent(head: Head, block: str) -> Event | Unread:
+    fields, confirmed, confirmation = block.partition(_CONFIRMATION)
+    if confirmed and not _CONFIRMED.fullmatch(confirmation):
+        return Unread('a delivery line whose C="…" does not end where Exim ends it')
+    route = _route_of(_VARYING.sub(r"\1", fields))
+    if route is not None:
+        return _attempt(head, route, Outcome.SENT, None)
+    if _pseudo(head.address) and " H=" not in head.address + block:
+        # The command of a pipe may hold anything, text that looks like a field included.
+        return Attempt(*head, _parent_domain(head.address + block), NOWHERE, Outcome.SENT, None)
+    return Unread("a delivery line whose fields do not stand as Exim writes them")
+
+
+def _deferred(head: Head, block: str) -> Event | Unread:
+    found = _DEFER.search(block)
+    if not found:
+        return Unread("a deferral without an error number")
+    code, rest = int(found[1]), block[found.end() :]
+    if code > 0:  # an errno of the system, with its text
+        rest = _STRERROR.sub("", rest, count=1)
+    after = _AFTER_DEFER.fullmatch(rest)
+    route = after and _route_of(_VARYING.sub(r"\1", block[: found.start()] + after["host"]))
+    if not after or not route:
+        return Unread("a deferral whose fields do not stand as Exim writes them")
+    return _attempt(head, route, Outcome.DEFERRED, refine_reason(_reason(after["message"] or ""), code))
+
+
+def _failed(head: Head, block: str) -> Event | Unread:
+    found = _FAILURE.fullmatch(block)
+    route = found and _route_of(_VARYING.sub(r"\1", found["fields"].rstrip(" ")))
+    if not found or not route:
+        return Unread("a failure whose fields do not stand as Exim writes them")
+    reason = _reason(found["message"] or "")
+    return _attempt(head, route, Outcome.EXPIRED if reason.expired else Outcome.BOUNCED, reason)
+
+
+def _attempt(head: Head, route: Route, outcome: Outcome, reason: Reason | None) -> Attempt | Unread:
+    found = _ADDRESS.fullmatch(head.address)
+    reached = route.relay.ip is not None
+    if _pseudo(head.address) and not reached:
+        return Attempt(*head, _parent_domain(head.address + " R="), route, outcome, reason)
+    if not found:
+        return Unread("a delivery line whose address cannot be told from what follows it")
+    final, top = found["final"], found["top"]
+    domain = domain_of(final)
+    if domain is None and top is not None and not reached:
+        domain = domain_of(top)  # log_as_local shows the local part alone
+    if domain is None and (reached or "@" in final):
+        return Unread("a delivery line whose recipient has no readable domain")
+    return Attempt(head.queue_id, head.flag, final, domain, route, outcome, reason)
+
+
+def _pseudo(address: str) -> bool:
+    """Tell a file, pipe, automatic reply or ``:blackhole:`` (``deliver.c:string_log_address``, af_pfr)."""
+    return address.startswith(("/", "|", ">", ":", "save ", "discarded"))
+
+
+def _parent_domain(text: str) -> str | None:
+    found = _PARENT.search(text)
+    return domain_of(found[1]) if found else None
+
+
+def _read_route(phrase: str) -> Route | None:
+    fields = read_fields(phrase)
+    if fields is None:
+        return None
+    relay = _relay(fields.transport, fields.host, fields.ip, fields.port)
+    if fields.ip is not None and relay.scope is None:
+        return None
+    return Route(
+        fields.transport,
+        relay,
+        fields.continued,
+        fields.encrypted,
+        fields.cipher_logged,
+        fields.protocol,
+        fields.cipher,
+        fields.verified,
+    )
+
+
+def _relay(transport: str | None, host: str | None, ip: str | None, port: int | None) -> Relay:
+    """
+    Return where the mail went. A name without address is what a local transport was given as its host list.
+
+    LMTP over the smtp driver looks like SMTP; only the name that the administrator gave the transport tells.
+    """
+    if host is None or ip is None:
+        return Relay(host and host_name(host), None, None, None)
+    scope = scope_of(ip)
+    if scope is not None and "lmtp" in (transport or "").lower():
+        scope = Scope.LOCAL
+    return Relay(host_name(host), ip.lower(), port, scope)
+
+
+def _reason(message: str) -> Reason:
+    """Cut out what varies and what the remote side said."""
+    message = message[:_PHRASE_MAX]
+    if message.startswith(_OWN_WORDS):
+        return _reason_of(_HEX.sub("error:HEX", message))
+    return _reason_of(_QUOTED_NAME.sub("'D'", _HOST.sub("H[A]", message, count=1)).partition(":")[0])
+
+
+def _note(queue_id: str, text: str) -> Event:
+    if not text.startswith(_NOTE_STARTS):
+        return NOTHING
+    found = _HOST.search(text)
+    if not found:
+        note = _note_of(_CERTIFICATE.split(text, maxsplit=1)[0][:_PHRASE_MAX])
+        return HostNote(queue_id, None, None, note) if note else NOTHING
+    phrase = f"{text[: found.start()]}H[A]{text[found.end() :]}"
+    note = _note_of(_HEX.sub("error:HEX", _CERTIFICATE.split(_without_reply(phrase), maxsplit=1)[0]))
+    host = found["host"]
+    return HostNote(queue_id, host and host_name(host), found["ip"].lower(), note) if note else NOTHING
+
+
+def _without_reply(phrase: str) -> str:
+    """Cut a note about an SMTP command behind the command, where addresses and the remote side's words begin."""
+    if phrase.startswith(("H[A]: ", "H[A] ")) and " TLS error " not in phrase[:20]:
+        head, _, rest = phrase.partition("] ") if phrase.startswith("H[A] ") else phrase.partition("]: ")
+        phrase = f"{head}]: {rest.partition(':')[0]}"
+    return phrase[: 2 * _PHRASE_MAX]
+
+
+_route_of = Phrases(_read_route)
+_reason_of = Phrases(read_reason)
+_note_of = Phrases(read_note)

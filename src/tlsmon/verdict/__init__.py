@@ -1,0 +1,1 @@
+"""Evidence -> would mail be lost? Fates, bounds, verdicts, and whether past verdicts held."""

@@ -1,0 +1,143 @@
+"""
+What a level would do to the mail of one domain, given how its addresses behave now.
+
+An MTA tries the addresses of all MX hosts in turn, in one attempt: a server that is refused for TLS costs nothing as
+long as another one is accepted (Postfix: ``smtp_connect.c:smtp_connect_inet``; TLS failures count towards
+smtp_mx_address_limit, 5, not towards smtp_mx_session_limit; Exim: hosts_max_try, 5). What fails is tried again until
+the queue lifetime is over. Mail is judged by what its server does *now*.
+"""
+
+from collections.abc import Sequence
+from math import prod
+from typing import Final, NamedTuple
+
+from tlsmon.evidence.history import Behaviour
+from tlsmon.evidence.model import Address, Observation, Standing
+from tlsmon.verdict.model import Fate, Fates
+
+ADDRESS_LIMIT: Final = 5
+REROUTED_AT: Final = 0.05
+"""Share of failures at the other addresses up to which they are relied on."""
+# minimal_backoff_time 300 s, doubled up to maximal_backoff_time 4000 s; Exim's default rule is alike.
+_FIRST_RETRIES, _FIRST_SECONDS, _LATER_SECONDS = 4, 4_500, 4_000
+_GONE_AT = 0.05
+_DAY = 86_400
+
+
+class Seen(NamedTuple):
+    """An observation and what it says at the level."""
+
+    observation: Observation
+    standing: Standing
+
+
+class Chances(NamedTuple):
+    """How the addresses that may take a domain's mail behave now."""
+
+    behaviours: dict[Address, Behaviour]
+    """Of the addresses that are in use and of which something is known."""
+    open: tuple[Address, ...]
+    """In use, and the log does not tell."""
+
+    def failing(self, without: Address | None = None) -> float | None:
+        """Return the share of attempts that fail at all addresses, or at all but one; None without evidence."""
+        others = [known.share_bad for address, known in self.behaviours.items() if address != without]
+        return prod(others) if others else None
+
+    @property
+    def refused(self) -> int:
+        """Return how many addresses would be refused more often than not."""
+        return sum(known.share_bad > 0.5 for known in self.behaviours.values())  # noqa: PLR2004
+
+
+def retries(queue_days: float) -> int:
+    """Return how often an MTA with default settings tries a mail within its queue lifetime."""
+    return max(int((queue_days * _DAY - _FIRST_SECONDS) / _LATER_SECONDS), 0) + _FIRST_RETRIES + 1
+
+
+def in_use(seen: Sequence[Seen]) -> set[Address]:
+    """
+    Return the addresses that still take the domain's mail.
+
+    One that took a share s of it before is gone if the mail after its last session would have missed it with a chance
+    of less than 5 %.
+    """
+    total: dict[Address, int] = {}
+    last: dict[Address, int] = {}
+    for observation, _ in seen:
+        address = observation.address
+        total[address] = total.get(address, 0) + observation.attempts
+        last[address] = max(last.get(address, 0), observation.last)
+    return {address for address in total if not _gone(address, total[address], last[address], seen)}
+
+
+def _gone(address: Address, taken: int, last: int, seen: Sequence[Seen]) -> bool:
+    after = sum(_after(observation, last) for observation, _ in seen if observation.address != address)
+    before = sum(observation.attempts for observation, _ in seen if observation.address != address) - after
+    share = taken / (taken + before + 1)
+    return bool((1 - share) ** after < _GONE_AT)
+
+
+def _after(observation: Observation, time: int) -> int:
+    """Return how many of the attempts were after a time; of those around it, half."""
+    if observation.first > time:
+        return observation.attempts
+    return (observation.attempts + 1) // 2 if observation.last > time else 0
+
+
+def fates(seen: Sequence[Seen], chances: Chances, level: str, queue_days: float) -> Fates:
+    """Return the mails of the domain by fate."""
+    counts = dict.fromkeys(Fate, 0)
+    for item in seen:
+        if is_mail(item):
+            counts[_fate(item, chances, level, queue_days)] += item.observation.attempts
+    return Fates(*(counts[fate] for fate in Fate))
+
+
+def is_mail(item: Seen) -> bool:
+    """Tell whether the attempt ended the story of a mail: delivered, or lost for TLS."""
+    observation = item.observation
+    return observation.outcome == "sent" or (
+        observation.outcome in ("bounced", "expired") and item.standing is Standing.BAD
+    )
+
+
+def _fate(item: Seen, chances: Chances, level: str, queue_days: float) -> Fate:
+    observation = item.observation
+    standing = _standing_now(item, chances.behaviours.get(observation.address))
+    if standing is Standing.GOOD:
+        return Fate.DELIVERED
+    if standing is not Standing.BAD:
+        return Fate.UNKNOWN
+    if _bounces_at_once(observation, level):
+        return Fate.LOST
+    others = chances.failing(without=observation.address)
+    if others is not None and others <= REROUTED_AT and chances.refused < ADDRESS_LIMIT:
+        return Fate.REROUTED
+    every = chances.failing()
+    return Fate.LOST if lost_share(every, queue_days) >= 0.5 else Fate.DELAYED  # noqa: PLR2004
+
+
+def lost_share(failing: float | None, queue_days: float) -> float:
+    """Return the share of mail of which every attempt fails, given the share of failing attempts."""
+    return 1.0 if failing is None else float(failing ** retries(queue_days))
+
+
+def _standing_now(item: Seen, behaviour: Behaviour | None) -> Standing:
+    """Judge a mail from before a change by what its server does since."""
+    changed = behaviour is not None and behaviour.since is not None and item.observation.last < behaviour.since
+    if not changed or behaviour is None or item.standing not in (Standing.GOOD, Standing.BAD):
+        return item.standing
+    return Standing.BAD if behaviour.share_bad > 0.5 else Standing.GOOD  # noqa: PLR2004
+
+
+def _bounces_at_once(observation: Observation, level: str) -> bool:
+    """
+    Tell whether the refusal is final.
+
+    Postfix bounces on a 5xx reply to STARTTLS and leaves the other MX hosts untried (``smtp_proto.c:smtp_start_tls``);
+    Exim's hosts_require_dane bounces where a secure TLSA record is missing (``smtp.c:check_force_dane_conn``).
+    """
+    if observation.cause == "tls_refused" and observation.outcome == "bounced":
+        return True
+    return level == "dane-only" and observation.sender.mta == "exim"

@@ -1,0 +1,157 @@
+"""Evidence at a level -> a judgement of every domain."""
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from typing import Final, NamedTuple
+
+from tlsmon.evidence.history import Behaviour, Sessions, behaviour
+from tlsmon.evidence.model import Address, Standing
+from tlsmon.verdict.bounds import Counts, Pool, upper_bound
+from tlsmon.verdict.fates import Chances, Seen, fates, in_use, is_mail, lost_share
+from tlsmon.verdict.model import Fates, HostCounts, Judgement, Thresholds, Verdict
+from tlsmon.verdict.words import Grounds, explain
+
+POOLED_LEVELS: Final = frozenset({"encrypt", "verify"})
+"""STARTTLS, and a certificate for the MX host's own name, are properties of the host. What names the domain is not."""
+
+ProviderOf = Callable[[str], str]
+
+
+class _Evidence(NamedTuple):
+    """What is known of all addresses at the level."""
+
+    behaviours: Mapping[Hashable, Behaviour]
+    pools: Mapping[str, Pool]
+    pooled: bool
+
+    def of(self, domain: str, address: Address) -> Behaviour | None:
+        """Return how the address behaves towards the domain; None where no session tells."""
+        return self.behaviours.get(address if self.pooled else (domain, address))
+
+
+def judge(seen: Iterable[Seen], level: str, thresholds: Thresholds, provider_of: ProviderOf) -> list[Judgement]:
+    """
+    Return a judgement for each recipient domain, sorted by domain.
+
+    ``seen`` are outbound attempts towards the internet within the window, with their standing at the level;
+    ``provider_of`` gives the organisational domain of a host name.
+    """
+    items = list(seen)
+    evidence = _evidence(items, level, provider_of)
+    domains: dict[str, list[Seen]] = defaultdict(list)
+    for item in items:
+        domains[item.observation.domain].append(item)
+    return [
+        _Domain(name, domains[name], level, evidence, provider_of).judgement(thresholds) for name in sorted(domains)
+    ]
+
+
+def _evidence(seen: Iterable[Seen], level: str, provider_of: ProviderOf) -> _Evidence:
+    pooled = level in POOLED_LEVELS
+    sessions: dict[Hashable, list[Sessions]] = defaultdict(list)
+    addresses: dict[Hashable, Address] = {}
+    for observation, what in seen:
+        if what in (Standing.GOOD, Standing.BAD):
+            address = observation.address
+            key: Hashable = address if pooled else (observation.domain, address)
+            addresses[key] = address
+            sessions[key].append(
+                Sessions(what is Standing.GOOD, observation.attempts, observation.first, observation.last)
+            )
+    behaviours = {key: behaviour(items) for key, items in sessions.items()}
+    pools: dict[str, Pool] = {}
+    if pooled:
+        for key, known in behaviours.items():
+            provider = provider_of(addresses[key].host)
+            pools[provider] = pools.get(provider, Pool()).with_address(Counts(known.good, known.bad))
+    return _Evidence(behaviours, pools, pooled)
+
+
+class _Domain:
+    """One domain on its way to a judgement."""
+
+    def __init__(self, name: str, seen: list[Seen], level: str, evidence: _Evidence, provider_of: ProviderOf) -> None:
+        self._name = name
+        self._level = level
+        self._evidence = evidence
+        self._provider_of = provider_of
+        self._seen = [item for item in seen if item.standing is not Standing.SILENT]
+        self._chances = self._find_chances()
+
+    def judgement(self, thresholds: Thresholds) -> Judgement:
+        """Judge the domain."""
+        mail = [item for item in self._seen if is_mail(item)]
+        mails = sum(item.observation.attempts for item in mail)
+        by_fate = fates(self._seen, self._chances, self._level, thresholds.queue_days)
+        upper = self._upper(thresholds.confidence)
+        verdict = self._verdict(mails, by_fate, upper, thresholds)
+        grounds = Grounds(self._level, verdict, mails, by_fate, upper, tuple(mail), self._chances, thresholds)
+        return Judgement(
+            self._name,
+            verdict,
+            mails,
+            _security(mail, "encrypted"),
+            _security(mail, "plaintext"),
+            _security(mail, "unknown"),
+            by_fate,
+            upper,
+            explain(grounds),
+            _host_counts(mail),
+            max((item.observation.last for item in mail), default=None),
+            tuple(sorted({self._provider_of(item.observation.address.host) for item in mail})),
+        )
+
+    def _find_chances(self) -> Chances:
+        known: dict[Address, Behaviour] = {}
+        unknown = []
+        for address in sorted(in_use(self._seen), key=str):
+            found = self._evidence.of(self._name, address)
+            if found is None:
+                unknown.append(address)
+            else:
+                known[address] = found
+        return Chances(known, tuple(unknown))
+
+    def _verdict(self, mails: int, by_fate: Fates, upper: float | None, thresholds: Thresholds) -> Verdict:
+        failing = self._chances.failing()
+        if by_fate.lost or (failing is not None and lost_share(failing, thresholds.queue_days) >= 0.5):  # noqa: PLR2004
+            return Verdict.LOSES if self._decided else Verdict.UNPROVEN
+        if mails and max(by_fate.delayed / mails, failing or 0.0) > thresholds.tolerated_delay:
+            return Verdict.DELAYS if self._decided else Verdict.UNPROVEN
+        if upper is None or mails < thresholds.min_mails or upper > thresholds.max_share:
+            return Verdict.UNPROVEN
+        return Verdict.SAFE
+
+    @property
+    def _decided(self) -> bool:
+        """Whether all addresses are known, so that none that is not could save the mail."""
+        return not self._chances.open
+
+    def _upper(self, confidence: float) -> float | None:
+        """Return the domain's bound: mail is affected only where every address fails, so the best one bounds it."""
+        bounds = []
+        for address, known in self._chances.behaviours.items():
+            own = Counts(known.good, known.bad)
+            pool = self._evidence.pools.get(self._provider_of(address.host)) if self._evidence.pooled else None
+            others = pool.with_address(own, -1) if pool else Pool()
+            bounds.append(upper_bound(own, others, confidence))
+        return min(bounds, default=None)
+
+
+def _security(mail: Iterable[Seen], word: str) -> int:
+    return sum(item.observation.attempts for item in mail if item.observation.security == word)
+
+
+def _host_counts(mail: Iterable[Seen]) -> tuple[HostCounts, ...]:
+    hosts: dict[str, list[Seen]] = defaultdict(list)
+    for item in mail:
+        hosts[item.observation.address.host].append(item)
+    return tuple(
+        HostCounts(
+            host,
+            _security(hosts[host], "encrypted"),
+            _security(hosts[host], "plaintext"),
+            _security(hosts[host], "unknown"),
+        )
+        for host in sorted(hosts)
+    )

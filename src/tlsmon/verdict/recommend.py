@@ -1,0 +1,90 @@
+"""Observations of a window -> what can be enforced: all judgements, the plan, and what would make them all wrong."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from tlsmon.evidence.model import Observation
+from tlsmon.evidence.standing import sender_facts, standing
+from tlsmon.verdict.fates import Seen
+from tlsmon.verdict.hold import held, hold, smarthost
+from tlsmon.verdict.judge import ProviderOf, judge
+from tlsmon.verdict.model import Judgement, Thresholds, Verdict
+from tlsmon.verdict.plan import Wave, plan
+
+
+class Coverage(NamedTuple):
+    """How much of the window's mail the judgements stand on."""
+
+    mails: int
+    encrypted: int
+    plaintext: int
+    unknown: int
+    domains: int
+    senders: tuple[str, ...]
+    """Reporting hosts; ``-`` for logs that name none."""
+    first: int | None
+    """Microseconds since 1970, UTC."""
+    last: int | None
+
+
+class Recommendation(NamedTuple):
+    """What can be enforced at a level."""
+
+    level: str
+    since: datetime
+    until: datetime
+    judgements: list[Judgement]
+    """Sorted by domain."""
+    waves: list[Wave]
+    held: str | None
+    """Why no domain is called safe, whatever its own evidence; None in ordinary times."""
+    smarthost: str | None
+    """The one next hop that takes all mail, as a policy key; the policy then belongs on it."""
+    coverage: Coverage
+
+    def verdicts(self, verdict: Verdict) -> list[Judgement]:
+        """Return the judgements with a verdict."""
+        return [item for item in self.judgements if item.verdict is verdict]
+
+
+class Window(NamedTuple):
+    """From when to when, aware."""
+
+    since: datetime
+    until: datetime
+
+
+def recommend(
+    observations: Sequence[Observation], level: str, window: Window, thresholds: Thresholds, provider_of: ProviderOf
+) -> Recommendation:
+    """Judge every domain at a level; see :func:`tlsmon.verdict.judge.judge`."""
+    facts = sender_facts(observations)
+    seen = [Seen(item, standing(item, level, facts[item.sender], thresholds.oldest_protocol)) for item in observations]
+    judgements = judge(seen, level, thresholds, provider_of)
+    reason = hold(seen, provider_of)
+    if reason:
+        judgements = held(judgements, reason)
+    return Recommendation(
+        level,
+        window.since,
+        window.until,
+        judgements,
+        plan(judgements, thresholds.max_share),
+        reason,
+        smarthost(observations),
+        _coverage(observations, judgements),
+    )
+
+
+def _coverage(observations: Sequence[Observation], judgements: Sequence[Judgement]) -> Coverage:
+    return Coverage(
+        sum(item.mails for item in judgements),
+        sum(item.encrypted for item in judgements),
+        sum(item.plaintext for item in judgements),
+        sum(item.unknown for item in judgements),
+        len(judgements),
+        tuple(sorted({item.sender.host or "-" for item in observations})),
+        min((item.first for item in observations), default=None),
+        max((item.last for item in observations), default=None),
+    )

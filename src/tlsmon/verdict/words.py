@@ -1,0 +1,135 @@
+"""A verdict in words: what was seen, on which hosts, since when, and how sure that is."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from tlsmon.evidence.history import Behaviour
+from tlsmon.evidence.model import Address, Standing
+from tlsmon.verdict.fates import Chances, Seen
+from tlsmon.verdict.model import Fates, Thresholds, Verdict
+
+_ACCEPTED = {
+    "encrypt": "encrypted",
+    "verify": "with a verified certificate",
+    "secure": "with a certificate for the domain",
+    "dane-only": "authenticated by DANE",
+}
+_CAUSES = {
+    "tls_not_offered": "does not offer STARTTLS",
+    "tls_refused": "refuses STARTTLS",
+    "tls_handshake": "fails in the TLS handshake",
+    "cert_untrusted": "has a certificate that no known CA vouches for",
+    "cert_name": "has a certificate for another name",
+    "cert_expired": "has a certificate that is expired or not yet valid",
+    "dane": "fails DANE",
+}
+
+
+class Grounds(NamedTuple):
+    """What a verdict stands on."""
+
+    level: str
+    verdict: Verdict
+    mails: int
+    fates: Fates
+    upper: float | None
+    mail: tuple[Seen, ...]
+    chances: Chances
+    thresholds: Thresholds
+
+
+def explain(grounds: Grounds) -> tuple[str, ...]:
+    """Return the reasons, the most important first."""
+    if not grounds.mails:
+        return ("no mail was delivered in this window, so nothing is known of its TLS",)
+    return (_count(grounds), *_hosts(grounds), *_outlook(grounds))
+
+
+def share(value: float) -> str:
+    """
+    Return a share in per cent with the digits that matter; 0 % and 100 % only where they are exact.
+
+    >>> share(0.0072), share(0.00002), share(0.99999), share(1)
+    ('0.7%', '<0.01%', '>99.9%', '100%')
+    """
+    if value in (0, 1):
+        return f"{value:.0%}"
+    if value < 0.0001:  # noqa: PLR2004
+        return "<0.01%"
+    if value > 0.999:  # noqa: PLR2004
+        return ">99.9%"
+    return f"{value:.2%}" if value < 0.001 else f"{value:.1%}"  # noqa: PLR2004
+
+
+def day(time: int) -> str:
+    """Return a day as people write it, from microseconds since 1970, UTC."""
+    moment = datetime.fromtimestamp(time / 1_000_000, UTC)
+    return f"{moment.day} {moment:%b %Y}"
+
+
+def _count(grounds: Grounds) -> str:
+    accepted = sum(item.observation.attempts for item in grounds.mail if item.standing is Standing.GOOD)
+    hosts = len({item.observation.address.host for item in grounds.mail if item.observation.address.host})
+    since = day(min(item.observation.first for item in grounds.mail))
+    text = (
+        f"{accepted:,} of {grounds.mails:,} mails {_ACCEPTED[grounds.level]} "
+        f"on {hosts} MX host{'s' * (hosts != 1)} since {since}"
+    )
+    if grounds.verdict in (Verdict.SAFE, Verdict.UNPROVEN) and grounds.upper is not None:
+        text += f"; at most {share(grounds.upper)} would fail"
+    return text
+
+
+def _hosts(grounds: Grounds) -> Iterable[str]:
+    """Name the hosts that would be refused, and those that changed."""
+    for address, known in grounds.chances.behaviours.items():
+        name = address.host or "the destination"
+        if known.bad and known.share_bad > grounds.thresholds.tolerated_delay:
+            sessions = f"{known.bad:,} of {known.good + known.bad:,} sessions"
+            yield f"{name} {_cause(grounds, address)}: {sessions}{_since(known)}"
+        elif known.since is not None:
+            yield f"{name} is in order since {day(known.since)}; before, {known.bad_before:,} sessions were not"
+    for address in grounds.chances.open:
+        yield f"{address.host} took mail, but the log does not tell whether this level would accept it"
+
+
+def _since(known: Behaviour) -> str:
+    return f" since {day(known.since)}" if known.since is not None else ""
+
+
+def _cause(grounds: Grounds, address: Address) -> str:
+    causes = [
+        item.observation
+        for item in grounds.mail
+        if item.observation.address == address and item.standing is Standing.BAD
+    ]
+    named = next((_CAUSES[item.cause] for item in reversed(causes) if item.cause in _CAUSES), None)
+    if named:
+        return named
+    if any(item.security == "plaintext" for item in causes):
+        return "took mail in clear"
+    old = next((item.protocol for item in causes if item.protocol), None)
+    untrusted = next((item.authentication for item in causes if item.authentication), None)
+    if untrusted == "anonymous":
+        return "shows no certificate"
+    if untrusted == "untrusted":
+        return "has a certificate that does not verify"
+    return f"uses {old}, which this level refuses" if old else "would be refused"
+
+
+def _outlook(grounds: Grounds) -> Iterable[str]:
+    found = grounds.fates
+    if found.lost:
+        yield f"{found.lost:,} mails would be lost after {grounds.thresholds.queue_days:g} days in the queue"
+    if found.delayed:
+        yield f"{found.delayed:,} mails would be delayed and arrive with a later attempt"
+    if found.rerouted:
+        yield f"{found.rerouted:,} mails would go to another MX host in the same attempt"
+    if found.unknown:
+        yield f"of {found.unknown:,} mails the log does not tell"
+    if grounds.verdict is Verdict.UNPROVEN and grounds.upper is not None:
+        if grounds.mails < grounds.thresholds.min_mails:
+            yield f"fewer than {grounds.thresholds.min_mails:,} mails"
+        elif grounds.upper > grounds.thresholds.max_share:
+            yield f"too few to be sure of {share(grounds.thresholds.max_share)}"

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from tlsmon.evidence.history import Behaviour, Sessions, behaviour
 from tlsmon.evidence.model import Address, Standing
+from tlsmon.evidence.standing import TLS_CAUSES
 from tlsmon.verdict.bounds import Counts, Pool, upper_bound
 from tlsmon.verdict.fates import Chances, Seen, fates, in_use, is_mail, lost_share
 from tlsmon.verdict.model import Fates, HostCounts, Judgement, Thresholds, Verdict
@@ -114,6 +115,8 @@ class _Domain:
 
     def _verdict(self, mails: int, by_fate: Fates, upper: float | None, thresholds: Thresholds) -> Verdict:
         failing = self._chances.failing()
+        if not mails and not self._fails_for_tls:
+            return Verdict.UNPROVEN
         if by_fate.lost or (failing is not None and lost_share(failing, thresholds.queue_days) >= 0.5):  # noqa: PLR2004
             return Verdict.LOSES if self._decided else Verdict.UNPROVEN
         if mails and max(by_fate.delayed / mails, failing or 0.0) > thresholds.tolerated_delay:
@@ -121,6 +124,11 @@ class _Domain:
         if upper is None or mails < thresholds.min_mails or upper > thresholds.max_share:
             return Verdict.UNPROVEN
         return Verdict.SAFE
+
+    @property
+    def _fails_for_tls(self) -> bool:
+        """Whether mail waits for no other reason than TLS."""
+        return any(item.observation.cause in TLS_CAUSES and item.standing is Standing.BAD for item in self._seen)
 
     @property
     def _decided(self) -> bool:

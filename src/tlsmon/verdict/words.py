@@ -42,7 +42,7 @@ class Grounds(NamedTuple):
 def explain(grounds: Grounds) -> tuple[str, ...]:
     """Return the reasons, the most important first."""
     if not grounds.mails:
-        return ("no mail was delivered in this window, so nothing is known of its TLS",)
+        return ("no mail was delivered in this window", *_hosts(grounds))
     return (_count(grounds), *_hosts(grounds), *_outlook(grounds))
 
 

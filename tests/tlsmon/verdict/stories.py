@@ -1,0 +1,49 @@
+"""Stories of domains, as ``tests/tables/verdicts.txt`` writes them, to observations."""
+
+from collections.abc import Iterator
+
+from tlsmon.evidence.model import Address, Observation, Sender
+
+MINUTE = 60_000_000
+START = 1_700_000_000_000_000
+
+# security, authentication, protocol, outcome, cause
+_LETTERS = {
+    "e": ("encrypted", None, "TLSv1.3", "sent", None),
+    "t": ("encrypted", "trusted", "TLSv1.3", "sent", None),
+    "v": ("encrypted", "verified", "TLSv1.3", "sent", None),
+    "u": ("encrypted", "untrusted", "TLSv1.3", "sent", None),
+    "a": ("encrypted", "anonymous", "TLSv1.2", "sent", None),
+    "d": ("encrypted", "dane", "TLSv1.3", "sent", None),
+    "1": ("encrypted", "trusted", "TLSv1", "sent", None),
+    "p": ("plaintext", None, None, "sent", None),
+    "?": ("unknown", None, None, "sent", None),
+    "h": ("none", None, None, "deferred", "tls_handshake"),
+    "n": ("none", None, None, "deferred", "tls_not_offered"),
+    "r": ("none", None, None, "bounced", "tls_refused"),
+    "x": ("none", None, None, "expired", "tls_not_offered"),
+    "g": ("plaintext", None, None, "deferred", "unrelated"),
+}
+
+
+def observations(story: str, domain: str = "example.com") -> Iterator[Observation]:
+    """Yield the observations of a story: ``a=ee.p b=..e. exim other=t``."""
+    words = story.split()
+    sender = Sender("exim" if "exim" in words else "postfix", "mail", None)
+    for word in words:
+        name, found, letters = word.partition("=")
+        if not found:
+            continue
+        other = name == "other"
+        address = Address(f"{name}.other.test" if other else f"{name}.{domain}", "192.0.2.1", 25)
+        for minute, letter in enumerate(letters):
+            if letter != ".":
+                yield _observation("other.test" if other else domain, address, sender, letter, minute)
+
+
+def _observation(domain: str, address: Address, sender: Sender, letter: str, minute: int) -> Observation:
+    security, authentication, protocol, outcome, cause = _LETTERS[letter]
+    time = START + minute * MINUTE
+    return Observation(
+        domain, address, sender, security, authentication, protocol, None, outcome, cause, None, 1, time, time
+    )

@@ -1,0 +1,47 @@
+"""The table of verdicts that a mail administrator can read."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.tlsmon.verdict.stories import observations
+from tlsmon.provider import provider
+from tlsmon.verdict.model import Fates, Thresholds
+from tlsmon.verdict.recommend import Window, recommend
+
+TABLE = Path(__file__).parents[2] / "tables" / "verdicts.txt"
+WINDOW = Window(datetime(2023, 11, 1, tzinfo=UTC), datetime(2023, 12, 1, tzinfo=UTC))
+
+
+class Case(NamedTuple):
+    """One row of the table."""
+
+    level: str
+    verdict: str
+    mails: int
+    fates: Fates
+    story: str
+    because: str
+
+
+def _cases() -> list[Case]:
+    rows = [line for line in TABLE.read_text().splitlines() if line and not line.startswith("#")]
+    cases = []
+    for row in rows:
+        level, verdict, numbers, story, because = (field.strip() for field in row.split("|"))
+        mails, *fates = map(int, numbers.split())
+        cases.append(Case(level, verdict, mails, Fates(*fates), story, because))
+    return cases
+
+
+@pytest.mark.parametrize("case", _cases(), ids=lambda case: f"{case.level}: {case.because}")
+def test_story(case: Case) -> None:
+    """A story is judged as the table says, and its mails are told by fate."""
+    found = recommend(list(observations(case.story)), case.level, WINDOW, Thresholds(max_share=1.0), provider)
+    judgement = next(item for item in found.judgements if item.domain == "example.com")
+    assert (judgement.verdict, judgement.mails, judgement.fates) == (case.verdict, case.mails, case.fates), (
+        judgement.reasons
+    )
+    assert sum(judgement.fates) == judgement.mails

@@ -1,6 +1,6 @@
 """Observations of a window -> what can be enforced: all judgements, the plan, and what would make them all wrong."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from tlsmon.evidence.model import Observation
 from tlsmon.evidence.standing import sender_facts, standing
 from tlsmon.verdict.fates import Seen
 from tlsmon.verdict.hold import held, hold, smarthost
-from tlsmon.verdict.judge import ProviderOf, judge
+from tlsmon.verdict.judge import judge
 from tlsmon.verdict.model import Judgement, Thresholds, Verdict
 from tlsmon.verdict.plan import Wave, plan
 
@@ -56,9 +56,21 @@ class Window(NamedTuple):
 
 
 def recommend(
-    observations: Sequence[Observation], level: str, window: Window, thresholds: Thresholds, provider_of: ProviderOf
+    observations: Sequence[Observation],
+    level: str,
+    window: Window,
+    thresholds: Thresholds,
+    provider: Callable[[str], str | None],
 ) -> Recommendation:
-    """Judge every domain at a level; see :func:`tlsmon.verdict.judge.judge`."""
+    """
+    Judge every domain at a level; see :func:`tlsmon.verdict.judge.judge`.
+
+    ``provider`` gives the organisational domain of a host name, or None where the name has none.
+    """
+
+    def provider_of(host: str) -> str:
+        return provider(host) or host
+
     facts = sender_facts(observations)
     seen = [Seen(item, standing(item, level, facts[item.sender], thresholds.oldest_protocol)) for item in observations]
     judgements = judge(seen, level, thresholds, provider_of)

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-
 from tests.tlsmon.verdict.stories import observations
+
 from tlsmon.provider import provider
 from tlsmon.verdict.model import Fates, Thresholds
 from tlsmon.verdict.recommend import Window, recommend

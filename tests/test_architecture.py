@@ -34,6 +34,13 @@ def functions(source: str) -> Iterator[tuple[str, int]]:
             yield node.name, lines
 
 
+def printed_by(code: str) -> list[str]:
+    """Run a line of Python in a fresh process and return the words that it prints."""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=str)
 def test_lengths(path: Path) -> None:
     """A file has at most 400 lines, a function at most 50 beside its docstring."""
@@ -58,7 +65,7 @@ def test_no_drawers() -> None:
 def test_help_is_cheap() -> None:
     """Importing the commands loads none of the heavy packages, so --help answers at once."""
     code = "import sys, tlsmon.cli.app; print(*{name.partition('.')[0] for name in sys.modules})"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    loaded = printed_by(code)
     assert "tlsmon" in loaded
     assert HEAVY & set(loaded) == set()
 
@@ -67,7 +74,7 @@ def test_help_is_cheap() -> None:
 def test_readme_names_every_command() -> None:
     """The table of commands in the README holds exactly the commands that there are."""
     code = "import typer.main, tlsmon.cli.app as a; print(*typer.main.get_command(a.app).commands)"
-    commands = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    commands = printed_by(code)
     named = re.findall(r"^\| `tlsmon ([a-z]+)", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert sorted(named) == sorted(commands)
 

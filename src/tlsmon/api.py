@@ -17,16 +17,41 @@ from typing import TYPE_CHECKING
 from tlsmon import config
 from tlsmon.config import Config
 from tlsmon.errors import TlsmonError
+from tlsmon.ingest.report import LogReport, NoProgress, Progress, Report
+from tlsmon.ingest.stop import Stop
+from tlsmon.traffic.model import Group, Period, Traffic, TrafficRow
+from tlsmon.traffic.summary import advice, percent, sentence
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from maillog.model import Delivery
-    from maillog.reader import ReadSettings, UnreadLine
+    from maillog.model import Delivery as Delivery  # noqa: PLC0414, the commands name this type, too
+    from maillog.reader import ReadSettings
+    from maillog.reader import UnreadLine as UnreadLine  # noqa: PLC0414
     from tlsmon.ingest.one import Listeners
-    from tlsmon.ingest.report import Report
     from tlsmon.store.table import Table
-    from tlsmon.traffic.model import Group, Period, Traffic
+
+__all__ = [
+    "Group",
+    "LogReport",
+    "NoProgress",
+    "Period",
+    "Progress",
+    "Report",
+    "Stop",
+    "Store",
+    "Traffic",
+    "TrafficRow",
+    "UnreadableError",
+    "advice",
+    "follow",
+    "ingest",
+    "listeners",
+    "open",
+    "parse",
+    "percent",
+    "sentence",
+]
 
 
 class UnreadableError(TlsmonError):
@@ -41,16 +66,15 @@ class Store:
 
     def traffic(
         self,
-        by: Period | None = None,
+        by: Period = Period.DAY,
         group: Group | None = None,
         domain: str | None = None,
         window: tuple[date | None, date | None] = (None, None),
     ) -> Traffic:
-        """Return the traffic, see :func:`tlsmon.traffic.shares.traffic`; by day unless told otherwise."""
+        """Return the traffic, see :func:`tlsmon.traffic.shares.traffic`."""
         from tlsmon.traffic import shares
-        from tlsmon.traffic.model import Period
 
-        return shares.traffic(self._table(), by or Period.DAY, group, domain and _a_label(domain), window)
+        return shares.traffic(self._table(), by, group, domain and _a_label(domain), window)
 
     def deliveries(self) -> pd.DataFrame:
         """Return the rows of the store as a DataFrame, see :func:`tlsmon.store.frame.deliveries`."""
@@ -67,6 +91,16 @@ class Store:
 def open(store: str | None = None) -> Store:  # noqa: A001, read as tlsmon.open
     """Return the store at a place; None: ``TLSMON_STORE`` or the default. Nothing is read yet."""
     return Store(config.resolve(store=store).store)
+
+
+def listeners(
+    progress: Progress | None = None, unread: Callable[[str, UnreadLine], None] | None = None, stop: Stop | None = None
+) -> Listeners:
+    """Return who is told what during an ingest; None: nobody."""
+    from tlsmon.ingest.one import Listeners
+
+    nobody = Listeners()
+    return Listeners(progress or nobody.progress, unread or nobody.unread, stop or nobody.stop)
 
 
 def ingest(settings: Config, names: Sequence[str], listeners: Listeners | None = None) -> Report:
@@ -98,7 +132,7 @@ def follow(
 
 
 def parse(
-    settings: Config, names: Sequence[str], unread: Callable[[UnreadLine], None] = lambda _: None
+    settings: Config, names: Sequence[str], unread: Callable[[str, UnreadLine], None] = lambda _name, _line: None
 ) -> Iterator[Delivery]:
     """
     Yield the deliveries of logs; nothing is stored, and memory stays bounded.

@@ -23,6 +23,8 @@ _FIRST_POWER: Final = 64
 class Place(NamedTuple):
     """A log as the store knows it, and the text that is new."""
 
+    name: str
+    """What the log is called now."""
     log: str
     """The identity: 32 hexadecimal digits."""
     bookmark: Bookmark | None
@@ -50,13 +52,13 @@ def place_of(log: Log, positions: Positions, host: str | None) -> Place | None:
     if line is None:
         return None
     for generation in count():
-        name = identity(line, host, generation)
-        bookmark = positions.bookmark(name)
+        known_as = identity(line, host, generation)
+        bookmark = positions.bookmark(known_as)
         if bookmark is None:
-            return Place(name, None, log.pieces())
+            return Place(log.name, known_as, None, log.pieces())
         comparison, window, pieces = _compare(log, bookmark.marks)
         if comparison is not _Comparison.OTHER:
-            return Place(name, bookmark, pieces, window)
+            return Place(log.name, known_as, bookmark, pieces, window)
         if log.size is None:
             raise TlsmonError(
                 f"{log.name}: begins like a log that was read before, and goes on in another way.",

@@ -31,7 +31,7 @@ COMMIT_SECONDS: Final = 60.0
 """For logs that never end: what was read is committed at least so often."""
 
 
-def _ignore(_: UnreadLine) -> None:
+def _ignore(_name: str, _line: UnreadLine) -> None:
     """Count only."""
 
 
@@ -40,7 +40,8 @@ class Listeners:
     """Who is told what while logs are read, and who may end it."""
 
     progress: Progress = field(default_factory=NoProgress)
-    unread: Callable[[UnreadLine], None] = _ignore
+    unread: Callable[[str, UnreadLine], None] = _ignore
+    """Gets the name of the log and a line that could not be read."""
     stop: Stop = field(default_factory=Stop)
 
 
@@ -125,7 +126,7 @@ class LogIngest:
         self._lines += reading.lines
         self._unread_lines += len(reading.unread)
         for line in reading.unread:
-            listeners.unread(line)
+            listeners.unread(self._place.name, line)
         return reading.consumed
 
     def _commit(self, family: str | None) -> None:

@@ -1,6 +1,7 @@
 """Logs to deliveries, without a store."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import chain
 
 from maillog.errors import UnreadableSourceError
@@ -13,7 +14,7 @@ from tlsmon.ingest.families import Candidate, candidate, grouped
 def parse(
     names: Sequence[str],
     settings: ReadSettings,
-    unread: Callable[[UnreadLine], None],
+    unread: Callable[[str, UnreadLine], None],
     problem: Callable[[str], None],
 ) -> Iterator[Delivery]:
     """
@@ -40,7 +41,7 @@ def _expanded(names: Sequence[str], problem: Callable[[str], None]) -> list[str]
 def _family(
     group: Sequence[Candidate],
     settings: ReadSettings,
-    unread: Callable[[UnreadLine], None],
+    unread: Callable[[str, UnreadLine], None],
     problem: Callable[[str], None],
 ) -> Iterator[Delivery]:
     reader: LogReader | None = None
@@ -53,7 +54,7 @@ def _family(
         with log:
             reader = LogReader(settings._replace(latest=log.latest), reader.carry() if reader else None)
             reader.next_log()
-            yield from _log(reader, _pieces(log, problem), unread)
+            yield from _log(reader, _pieces(log, problem), partial(unread, log.name))
     if reader:
         yield from reader.held()
 

@@ -8,9 +8,8 @@ They tell a log that goes on from another log that merely begins with the same l
 import json
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
-from maillog.model import JsonValue
 from tlsmon.errors import TlsmonError
 from tlsmon.rollup.model import Key, Row, Span
 
@@ -61,8 +60,8 @@ class Bookmark:
     marks: tuple[Mark, ...] = ()
     """Ascending; the last one ends at ``offset``."""
     totals: Totals = NOTHING
-    carry: JsonValue = None
-    """The state of the reader; None where a later log took it over."""
+    carry: Any = None
+    """JSON: the state of the reader; None where a later log took it over."""
     held: tuple[Row, ...] = ()
     """The provisional rows that are in the table for this log."""
 
@@ -94,7 +93,7 @@ class Bookmark:
             ) from error
 
 
-def _bookmark(document: JsonValue) -> Bookmark:
+def _bookmark(document: Any) -> Bookmark:
     if document["format"] != FORMAT:
         raise ValueError(document["format"])
     return Bookmark(

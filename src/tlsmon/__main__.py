@@ -1,0 +1,6 @@
+"""``python -m tlsmon``."""
+
+from tlsmon.cli.app import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""``tlsmon ingest``: new deliveries into the store."""
+
+import signal
+from typing import Annotated
+
+import typer
+
+from tlsmon import api, config
+from tlsmon.api import LogReport, Report, Stop
+from tlsmon.cli.exits import Exit
+from tlsmon.cli.formats import Format, TableOrJson
+from tlsmon.cli.options import Host, Internet, Logs, Store, Timezone, UnreadFile
+from tlsmon.cli.output import moment, say, say_json, say_table, tell
+from tlsmon.cli.progress import progress_bar
+from tlsmon.cli.unread import unread_writer
+
+_HEADER = ("log", "lines", "deliveries", "new", "unread", "first", "last")
+
+
+def ingest(
+    logs: Logs,
+    *,
+    store: Store = None,
+    host: Host = None,
+    timezone: Timezone = None,
+    internet: Internet = None,
+    unread: UnreadFile = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Go on with new lines, through rotation.")] = False,
+    format_: TableOrJson = Format.TABLE,
+) -> None:
+    """Bring new deliveries into the store, each exactly once. Run it as often as you like."""
+    settings = config.resolve(store=store, host=host, timezone=timezone, internet=internet or ())
+    with unread_writer(unread) as write, progress_bar() as progress:
+        listeners = api.listeners(progress=progress, unread=write, stop=_stop_on_signals() if follow else Stop())
+        if follow:
+            api.follow(settings, logs, listeners, lambda report: _tell_round(report, format_))
+            return
+        report = api.ingest(settings, logs, listeners)
+    _show(report, format_)
+    _tell_problems(report)
+    if report.problems:
+        raise typer.Exit(Exit.UNREADABLE)
+
+
+def _stop_on_signals() -> Stop:
+    stop = Stop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: stop.request())
+    return stop
+
+
+def _tell_round(report: Report, format_: Format) -> None:
+    """Show one round of ``--follow``; rounds without anything new stay silent."""
+    if report.new_deliveries and format_ is Format.JSON:
+        say_json(_document(report), indent=None)
+    elif report.new_deliveries:
+        say(f"{report.new_deliveries:,} new deliveries.")
+    _tell_problems(report)
+
+
+def _show(report: Report, format_: Format) -> None:
+    if format_ is Format.JSON:
+        say_json(_document(report))
+        return
+    if report.logs:
+        say_table(_HEADER, [_row(log) for log in report.logs])
+        say("")
+    say(f"{report.new_deliveries:,} new deliveries, {report.deliveries:,} in these logs altogether.")
+
+
+def _row(log: LogReport) -> tuple[str | int | None, ...]:
+    times = (f"{time:%Y-%m-%d %H:%M}" if time else None for time in (log.first, log.last))
+    return (log.name, log.lines, log.deliveries, log.new_deliveries, log.unread_lines, *times)
+
+
+def _document(report: Report) -> dict[str, object]:
+    """Return the document that the design page fixes; others rely on it."""
+    return {
+        "logs": [
+            {
+                "name": log.name,
+                "lines": log.lines,
+                "deliveries": log.deliveries,
+                "new_deliveries": log.new_deliveries,
+                "unread_lines": log.unread_lines,
+                "first": moment(log.first),
+                "last": moment(log.last),
+            }
+            for log in report.logs
+        ],
+        "deliveries": report.deliveries,
+        "new_deliveries": report.new_deliveries,
+        "seconds": report.seconds,
+    }
+
+
+def _tell_problems(report: Report) -> None:
+    for text in report.warnings:
+        tell(f"tlsmon: warning: {text}")
+    for text in report.problems:
+        tell(f"tlsmon: {text}")
+    unread = sum(log.unread_lines for log in report.logs)
+    if unread and report.new_deliveries:
+        tell(f"tlsmon: {unread:,} lines look relevant and could not be read; see them with --unread FILE.")

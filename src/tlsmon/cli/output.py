@@ -1,0 +1,97 @@
+"""
+Results to standard output, all else to standard error.
+
+Logs are written by strangers: nothing of them reaches a terminal that is not printable.
+"""
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final, TypeAlias
+
+Cell: TypeAlias = str | int | float | None
+
+_GAP: Final = "  "
+
+
+def printable(text: str) -> str:
+    r"""
+    Return text that cannot steer a terminal: control characters and the like as ``\x1b``.
+
+    >>> printable("mx\x1b[2J")
+    'mx\\x1b[2J'
+    """
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+def say(text: str) -> None:
+    """Print a line of the result."""
+    sys.stdout.write(printable(text) + "\n")
+
+
+def tell(text: str) -> None:
+    """Tell the person in front something that is not the result; several lines may be given."""
+    for line in text.splitlines():
+        sys.stderr.write(printable(line) + "\n")
+
+
+def say_json(document: Any, *, indent: int | None = 2) -> None:
+    """Print a JSON document; ASCII only, so that it is safe on any terminal."""
+    sys.stdout.write(json.dumps(document, indent=indent) + "\n")
+
+
+def say_csv(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
+    """Print comma separated values (RFC 4180) with a header; what does not apply is empty."""
+    line = io.StringIO()
+    writer = csv.writer(line, lineterminator="\r\n")
+    for row in (header, *rows) if isinstance(rows, Sequence) else _with_header(header, rows):
+        writer.writerow([printable(cell) if isinstance(cell, str) else cell for cell in row])
+        sys.stdout.write(line.getvalue())
+        line.seek(0)
+        line.truncate()
+
+
+def _with_header(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterable[Sequence[Cell]]:
+    yield header
+    yield from rows
+
+
+def say_table(header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
+    """Print a table for people: numbers to the right with separators, what does not apply as ``-``."""
+    say_columns(header, rows, _widths(header, rows))
+
+
+def say_columns(header: Sequence[str], rows: Iterable[Sequence[Cell]], widths: Sequence[int]) -> None:
+    """Print a table row by row; a cell wider than its column moves the rest of its row."""
+    say(_line(header, widths))
+    for row in rows:
+        sys.stdout.write(_line([_shown(cell) for cell in row], widths, row) + "\n")
+
+
+def _widths(header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> list[int]:
+    columns = zip(header, *rows, strict=True)
+    return [max(len(_shown(cell)) for cell in column) for column in columns]
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], values: Sequence[Cell] | None = None) -> str:
+    aligned = (
+        cell.rjust(width) if isinstance(value, int | float) else cell.ljust(width)
+        for cell, width, value in zip(cells, widths, values or cells, strict=True)
+    )
+    return _GAP.join(aligned).rstrip()
+
+
+def _shown(cell: Cell) -> str:
+    if cell is None:
+        return "-"
+    return printable(cell) if isinstance(cell, str) else f"{cell:,}"
+
+
+def moment(time: datetime | None) -> str | None:
+    """Return a time as ISO 8601 with its offset."""
+    return time.isoformat() if time else None

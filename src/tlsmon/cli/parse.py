@@ -1,0 +1,92 @@
+"""``tlsmon parse``: deliveries, one a row; writes nothing."""
+
+from collections.abc import Iterable, Iterator
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final
+
+from tlsmon import api, config
+from tlsmon.cli.formats import AnyFormat, Format
+from tlsmon.cli.options import Host, Internet, Logs, Timezone, UnreadFile
+from tlsmon.cli.output import say_columns, say_csv, say_json
+from tlsmon.cli.unread import unread_writer
+
+if TYPE_CHECKING:
+    from tlsmon.api import Delivery
+
+_FIELDS: Final = {
+    "mta": "source.mta",
+    "host": "source.host",
+    "instance": "source.instance",
+    "queue_id": "queue_id",
+    "direction": "direction",
+    "recipient_domain": "recipient_domain",
+    "mx_host": "relay.host",
+    "mx_ip": "relay.ip",
+    "mx_port": "relay.port",
+    "scope": "relay.scope",
+    "security": "tls.security",
+    "authentication": "tls.authentication",
+    "evidence": "tls.evidence",
+    "protocol": "tls.protocol",
+    "cipher": "tls.cipher",
+    "outcome": "result.outcome",
+    "dsn": "result.dsn",
+    "cause": "result.cause",
+    "level": "level",
+}
+"""The names that the design page fixes, and where a delivery has them; ``time`` stands before them."""
+
+_VALUES: Final = attrgetter(*_FIELDS.values())
+
+_COLUMNS: Final = {
+    "time": 19,
+    "recipient_domain": 24,
+    "mx_host": 28,
+    "security": 9,
+    "authentication": 14,
+    "protocol": 8,
+    "outcome": 8,
+    "cause": 15,
+}
+"""For people: the columns that fit on a screen, and their widths."""
+
+
+def parse(
+    logs: Logs,
+    *,
+    host: Host = None,
+    timezone: Timezone = None,
+    internet: Internet = None,
+    unread: UnreadFile = None,
+    format_: AnyFormat = Format.TABLE,
+) -> None:
+    """Print the deliveries in logs, one a row. Writes nothing."""
+    settings = config.resolve(host=host, timezone=timezone, internet=internet or ())
+    with unread_writer(unread) as write:
+        rows = map(_row, api.parse(settings, logs, write))
+        _PRINTERS[format_](rows)
+
+
+def _row(delivery: "Delivery") -> dict[str, Any]:
+    return {"time": delivery.time.isoformat(), **dict(zip(_FIELDS, _VALUES(delivery), strict=True))}
+
+
+def _table(rows: Iterator[dict[str, Any]]) -> None:
+    cells = ([row["time"][:19], *(row[name] for name in _COLUMNS if name != "time")] for row in rows)
+    say_columns([name.replace("_", " ") for name in _COLUMNS], cells, list(_COLUMNS.values()))
+
+
+def _json_lines(rows: Iterable[dict[str, Any]]) -> None:
+    for row in rows:
+        say_json(row, indent=None)
+
+
+def _json(rows: Iterable[dict[str, Any]]) -> None:
+    say_json(list(rows))
+
+
+def _csv(rows: Iterable[dict[str, Any]]) -> None:
+    say_csv(["time", *_FIELDS], (list(row.values()) for row in rows))
+
+
+_PRINTERS: Final = {Format.TABLE: _table, Format.JSON: _json, Format.JSONL: _json_lines, Format.CSV: _csv}

@@ -1,0 +1,76 @@
+"""Traffic in words: the sentence for a manager, and what an administrator should change."""
+
+from datetime import datetime
+from typing import Final
+
+from tlsmon.traffic.model import Counts, Silence, Traffic
+
+_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_MTA: Final = {"postfix": "Postfix", "exim": "Exim"}
+_SETTING: Final = {
+    "postfix": "set smtp_tls_loglevel = 1 in main.cf and reload Postfix",
+    "exim": "set log_selector = +tls_cipher +tls_certificate_verified in the main section and restart Exim",
+}
+
+
+def percent(share: float) -> str:
+    """
+    Return a share from 0 to 1 with one decimal; 0 % and 100 % stand only for exactly nothing and everything.
+
+    >>> percent(1.0), percent(0.99999), percent(0.00001), percent(0.0), percent(0.972)
+    ('100 %', '99.9 %', '0.1 %', '0 %', '97.2 %')
+    """
+    if share in {0.0, 1.0}:
+        return f"{share:.0%}".replace("%", " %")
+    return f"{min(max(share * 100, 0.1), 99.9):.1f} %"
+
+
+def sentence(traffic: Traffic) -> str:
+    """Return what the traffic amounts to, in one or two sentences."""
+    total = traffic.total
+    if traffic.first is None or traffic.last is None:
+        return "No mail to the internet is in the store for this time."
+    when = span(traffic.first, traffic.last)
+    if not total.sent:
+        return f"None of {total.deliveries:,} attempts {when} delivered a mail to the internet."
+    return f"Of {total.sent:,} {_mails(total.sent)} sent to the internet {when}, {_parts(total)}"
+
+
+def _parts(total: Counts) -> str:
+    if total.unknown == total.sent:
+        return "it is not known of any whether it was encrypted: the log does not tell."
+    clear = f"{total.plaintext:,} went in clear" if total.plaintext else "none went in clear"
+    if not total.unknown:
+        return f"{percent(total.encrypted / total.sent)} were encrypted; {clear}."
+    # What is unknown may have been encrypted too, so the share of all is a lower bound.
+    verb = "is" if total.unknown == 1 else "are"
+    known = f"at least {percent(total.encrypted / total.sent)} were encrypted"
+    return f"{known}; {clear.replace('none went', 'none is known to have gone')}, {total.unknown:,} {verb} unknown."
+
+
+def _mails(number: int) -> str:
+    return "mail" if number == 1 else "mails"
+
+
+def span(first: datetime, last: datetime) -> str:
+    """Return a time span in days: ``on 3 Nov 2026``, ``from 1 to 14 Nov 2026``, ``from 30 Oct to 2 Nov 2026``."""
+    if first.date() == last.date():
+        return f"on {_day(last)}"
+    if (first.year, first.month) == (last.year, last.month):
+        return f"from {first.day} to {_day(last)}"
+    begin = f"{first.day} {_MONTHS[first.month - 1]}"
+    return f"from {begin if first.year == last.year else _day(first)} to {_day(last)}"
+
+
+def _day(day: datetime) -> str:
+    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+
+
+def advice(silence: Silence) -> str:
+    """Return what is unknown because of a host's settings, and the setting to change."""
+    who = f"{silence.host or 'a host that its log does not name'} ({_MTA.get(silence.mta, silence.mta)})"
+    when = "" if silence.always else f" {span(silence.first, silence.last)}"
+    return (
+        f"The log of {who} says nothing about TLS{when}, so {silence.sent:,} {_mails(silence.sent)} sent are unknown: "
+        f"{_SETTING.get(silence.mta, 'switch its TLS logging on')}."
+    )

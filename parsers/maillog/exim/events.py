@@ -135,18 +135,20 @@ _HEX = re.compile(r"error:[0-9A-Fa-f]{2,16}(?=:)")
 _QUOTED_NAME = re.compile(r"'[^']*'")
 _HOST = re.compile(r"(?<!\S)(?:(?:H=)?(?P<host>[^\s\[\]]+) (?:DS )?)?\[(?P<ip>[0-9A-Fa-f:.]+)\](?::[0-9]+(?![^\s:]))?")
 _NOTE_STARTS = ("H=", "[", "TLS ", "DANE attempt failed; ", "SSL verify error")
-_CERTIFICATE = re.compile(r'(?: cert=|: DN=|: ")')
+# Where a note stops being Exim's: the certificate's name, an address of the envelope, a reply.
+_REMOTE = re.compile(r' cert=|: DN=|: "|<|: [2-5][0-9]{2}')
 # A session's cipher on an arrival, with all in front of it in Exim's order; a sender or HELO name with odd characters
 # makes the line useless as a proof (receive.c:receive_msg, smtp_in.c:add_tls_info_for_log).
+_SENDER = r'(?:<>|"(?:[^"\\]|\\.)*"@[^\s"]+|[^\s"<>@]+@[^\s"<>]+)'
+_CLIENT = r'(?: DS)? H=(?:[^\s"()]+ )?(?:\([^\s"()]*\) )?\[[^\s"\]]+\](?::[0-9]+)?'
 _ENCRYPTED_ARRIVAL = re.compile(
-    r'[<(]= (?:<>|"(?:[^"\\]|\\.)*"@[^\s"]+|[^\s"<>]+)(?: R=[^\s"]+)?(?: DS)? H=(?:[^\s"()]+ )?(?:\([^\s"()]*\) )?'
-    r'\[[^\s"\]]+\](?::[0-9]+)?(?: I=\[[^\s"\]]+\](?::[0-9]+)?)?(?: TFO\*?)?(?: Ci=[^\s"]+)?'
-    r' P=[a-z]+(?: L[*.-]?)?(?: SPF)? X=(?:TLS|SSL)[^\s"]*:'
+    rf'[<(]= {_SENDER}(?: R=[^\s"]+)?{_CLIENT}(?: I=\[[^\s"\]]+\](?::[0-9]+)?)?(?: TFO\*?)?(?: Ci=[^\s"]+)?'
+    r' P=[a-z0-9]+(?: L[*.-]?)?(?: SPF)? X=(?:TLS|SSL)[^\s"]*:'
 )
 
 
 def read_event(record: Record) -> Event | Unread:
-    """Return what the record tells: ``Nothing`` where it is none of our business, ``Unread`` where it is unreadable."""
+    """Return what the record tells; Nothing where it is none of our business, Unread where it is unreadable."""
     text = record.text.partition("\n")[0]
     found = _ID.match(text)
     if not found:
@@ -287,22 +289,13 @@ def _reason(message: str) -> Reason:
 def _note(queue_id: str, text: str) -> Event:
     if not text.startswith(_NOTE_STARTS):
         return NOTHING
-    found = _HOST.search(text)
-    if not found:
-        note = _note_of(_CERTIFICATE.split(text, maxsplit=1)[0][:_PHRASE_MAX])
-        return HostNote(queue_id, None, None, note) if note else NOTHING
-    phrase = f"{text[: found.start()]}H[A]{text[found.end() :]}"
-    note = _note_of(_HEX.sub("error:HEX", _CERTIFICATE.split(_without_reply(phrase), maxsplit=1)[0]))
-    host = found["host"]
-    return HostNote(queue_id, host and host_name(host), found["ip"].lower(), note) if note else NOTHING
-
-
-def _without_reply(phrase: str) -> str:
-    """Cut a note about an SMTP command behind the command, where addresses and the remote side's words begin."""
-    if phrase.startswith(("H[A]: ", "H[A] ")) and " TLS error " not in phrase[:20]:
-        head, _, rest = phrase.partition("] ") if phrase.startswith("H[A] ") else phrase.partition("]: ")
-        phrase = f"{head}]: {rest.partition(':')[0]}"
-    return phrase[: 2 * _PHRASE_MAX]
+    text = _REMOTE.split(text, maxsplit=1)[0][: 2 * _PHRASE_MAX]
+    host = _HOST.search(text)
+    note = _note_of(_HEX.sub("error:HEX", _HOST.sub("H[A]", text, count=1)))
+    if note is None:
+        return NOTHING
+    name, ip = (host["host"], host["ip"]) if host else (None, None)
+    return HostNote(queue_id, name and host_name(name), ip and ip.lower(), note)
 
 
 _route_of = Phrases(_read_route)

@@ -1,0 +1,365 @@
+"""One line, one event: addresses, fields, reasons, and text of others that wants to be read as fields."""
+
+# ruff: noqa: E501, because the lines of a log stay whole
+
+import time
+from typing import NamedTuple
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from tests.maillog.exim.samples import ID, LONG_ID, MX, X13, record
+
+from maillog.exim import events
+from maillog.exim.events import (
+    Arrival,
+    Attempt,
+    Completed,
+    DaemonStarted,
+    Flag,
+    HostNote,
+    Nothing,
+    read_event,
+)
+from maillog.exim.grammar import NoteKind, Phase, read_fields
+from maillog.model import Cause, Outcome, Scope, Unread
+
+RT = "R=dnslookup T=remote_smtp"
+
+
+def attempt(text: str) -> Attempt:
+    """Return the attempt of a line behind its message id."""
+    event = read_event(record(f"{ID} {text}"))
+    assert isinstance(event, Attempt), event
+    return event
+
+
+class Recipient(NamedTuple):
+    """A delivery line and the domain it went to."""
+
+    text: str
+    domain: str | None
+
+
+RECIPIENTS = {
+    "plain": Recipient(f"=> user@Good.Example {RT} {MX} {X13}", "good.example"),
+    "alias": Recipient(f"=> final@good.example <top@other.example> {RT} {MX}", "good.example"),
+    "all parents": Recipient(f"=> f@good.example (m1@a.example, m2@b.example) <t@o.example> {RT} {MX}", "good.example"),
+    "unquoted local part": Recipient(f'-> quo ted@good.example <"quo ted"@good.example> {RT} {MX}', "good.example"),
+    "at sign in local part": Recipient(f'=> a@b.example@good.example <"a@b.example"@good.example> {RT} {MX}',
+                                       "good.example"),
+    "UTF-8 down-converted": Recipient(f"=> xn--ser-goa@good.example <üser@good.example> {RT} {MX}", "good.example"),
+    "UTF-8 domain": Recipient(f"=> user@bücher.example {RT} {MX}", "xn--bcher-kva.example"),
+    "literal": Recipient(f"=> user@[198.51.100.7] {RT} {MX}", "[198.51.100.7]"),
+    "sender on delivery": Recipient(f"=> user@good.example F=<s@x.example> P=<s@x.example> {RT} S=1234 {MX}",
+                                    "good.example"),
+    "named queue": Recipient(f"=> user@good.example Q=bulk {RT} {MX}", "good.example"),
+    "interface in front, 4.86": Recipient(f"=> user@good.example I=[192.0.2.9]:4711 {RT} {MX}", "good.example"),
+    "pipe character in local part": Recipient(f'=> |x@good.example <"|x"@good.example> {RT} {MX}', "good.example"),
+    "local": Recipient("=> joe <joe@home.example> R=local_user T=mail_spool", "home.example"),
+    "local with domain": Recipient("=> joe@home.example R=local_user T=mail_spool S=900 QT=1s DT=0s", "home.example"),
+    "file": Recipient("=> /var/mail/joe <joe@home.example> R=procmail T=address_file", "home.example"),
+    "pipe with anything": Recipient('=> |/bin/x "T=a b <c" <joe@home.example> R=aliases T=address_pipe', "home.example"),
+    "black hole": Recipient("=> :blackhole: <joe@home.example> R=aliases", "home.example"),
+    "autoreply": Recipient("=> >joe@x.example <joe@home.example> R=vacation T=reply", "home.example"),
+    "system filter": Recipient("=> /var/archive/mail <system-filter> T=address_file", None),
+    "deferred": Recipient(f"== user@good.example {RT} defer (111): Connection refused", "good.example"),
+    "routing deferred": Recipient("== user@good.example routing defer (-51): retry time not reached", "good.example"),
+    "held": Recipient("== user@good.example defer (-23): domain is held", "good.example"),
+    "expired": Recipient("** user@good.example <top@o.example>: retry timeout exceeded", "good.example"),
+    "unroutable": Recipient("** user@good.example: Unrouteable address", "good.example"),
+    "unroutable, 4.99": Recipient("** user@good.example : Unrouteable address", "good.example"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "domain"), RECIPIENTS.values(), ids=RECIPIENTS)
+def test_recipient_domain(text: str, domain: str | None) -> None:
+    """The domain is the one of the final address, whatever the address looks like."""
+    assert attempt(text).domain == domain
+
+
+HOSTS = {
+    "name and address": (f"=> u@g.example {RT} H=MX.Good.Example [198.51.100.7]", ("mx.good.example", "198.51.100.7")),
+    "DNSSEC": (f"=> u@g.example {RT} H=mx.g.example DS [198.51.100.7] {X13}", ("mx.g.example", "198.51.100.7")),
+    "IPv6": (f"=> u@g.example {RT} H=mx.g.example [2001:DB8::1]", ("mx.g.example", "2001:db8::1")),
+    "address as name": (f"=> u@g.example {RT} H=2001:db8::1 [2001:db8::1]", ("2001:db8::1", "2001:db8::1")),
+    "local host list": ("=> u@g.example R=v T=store H=store.g.example", ("store.g.example", None)),
+    "deferred": (f"== u@g.example {RT} defer (-44) {MX}: SMTP error from remote mail server after RCPT TO:<u@g>: 450 x",
+                 ("mx.good.example", "198.51.100.7")),
+    "deferred with errno": (f"== u@g.example {RT} defer (110): Connection timed out {MX} DT=5m: SMTP timeout after DATA",
+                            ("mx.good.example", "198.51.100.7")),
+    "deferred, full block": (f"== u@g.example {RT} defer (-46) H=mx.g.example [198.51.100.7]:25* I=[192.0.2.9]:40000 DT=0.113s: SMTP error from remote mail server after end of data: 451 H=x [192.0.2.66]: y",
+                             ("mx.g.example", "198.51.100.7")),
+    "deferred, no host": (f"== u@g.example {RT} defer (-18): Remote host closed connection H=x [192.0.2.66]: y",
+                          (None, None)),
+    "failed": (f"** u@g.example {RT} {MX} {X13} CV=yes: SMTP error from remote mail server after DATA: 550 no",
+               ("mx.good.example", "198.51.100.7")),
+    "failed, 4.99": (f"** u@g.example {RT} {MX} PS=se {X13} : SMTP error from remote mail server after DATA: 550 no",
+                     ("mx.good.example", "198.51.100.7")),
+    "failed, CV off": (f"** u@g.example {RT} {MX} {X13}: SMTP error from remote mail server after DATA: 550 no",
+                       ("mx.good.example", "198.51.100.7")),
+    "failed, name with colon": (f'** u@g.example {RT} {MX} {X13} CV=no DN="O=A: B" : SMTP error: x',
+                                ("mx.good.example", "198.51.100.7")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "host"), HOSTS.values(), ids=HOSTS)
+def test_host(text: str, host: tuple[str | None, str | None]) -> None:
+    """The host is the one in Exim's own field, never one in what the remote side said."""
+    relay = attempt(text).route.relay
+    assert (relay.host, relay.ip) == host
+
+
+def test_port_and_scope() -> None:
+    """``]:465*`` is port and mark of a continued connection; LMTP is local wherever it goes."""
+    route = attempt(f"-> u@g.example {RT} H=mx.g.example [198.51.100.7]:465* {X13} CV=no").route
+    assert (route.relay.port, route.continued, route.relay.scope) == (465, True, Scope.INTERNET)
+    lmtp = attempt('=> u@g.example R=virtual T=dovecot_lmtp H=store [198.51.100.9]:24 C="250 2.0.0 ok"').route
+    assert lmtp.relay.scope is Scope.LOCAL
+    assert attempt(f"=> u@g.example {RT} H=mx [10.0.0.1]").route.relay.scope is Scope.PRIVATE
+
+
+REASONS = {
+    "handshake": ("== u@g.example {} defer (-37) {}: TLS session: (gnutls_handshake): rxd alert: Internal error",
+                  Cause.TLS_HANDSHAKE, Phase.BEFORE_MAIL),
+    "our certificate expired": ("== u@g.example {} defer (-37) {}: TLS session: (SSL_connect): error:0A000415:SSL routines::ssl/tls alert certificate expired",
+                                Cause.TLS_HANDSHAKE, Phase.BEFORE_MAIL),
+    "untrusted": ("== u@g.example {} defer (-37) {}: TLS session: (SSL_connect): error:0A000086:SSL routines::certificate verify failed", Cause.CERT_UNTRUSTED, Phase.BEFORE_MAIL),
+    "name": ("== u@g.example {} defer (-37) {}: TLS session: (certificate verification failed)",
+             Cause.CERT_NAME, Phase.BEFORE_MAIL),
+    "old": ("== u@g.example {} defer (-37): failure while setting up TLS session",
+            Cause.TLS_HANDSHAKE, Phase.BEFORE_MAIL),
+    "not offered": ("== u@g.example {} defer (-38) {}: a TLS session is required, but the server did not offer TLS support", Cause.TLS_NOT_OFFERED, Phase.BEFORE_MAIL),
+    "not offered, old": ("== u@g.example {} defer (-38): a TLS session is required for mx.good.example [198.51.100.7], but the server did not offer TLS support", Cause.TLS_NOT_OFFERED, Phase.BEFORE_MAIL),
+    "refused": ("== u@g.example {} defer (-38) {}: a TLS session is required, but an attempt to start TLS failed",
+                Cause.TLS_REFUSED, Phase.BEFORE_MAIL),
+    "DANE lookup": ("== u@g.example {} defer (-36): DANE error: tlsa lookup DEFER", Cause.DANE, Phase.BEFORE_MAIL),
+    "DANE bounce": ("** u@g.example {}: DANE error: tlsa lookup FAIL", Cause.DANE, Phase.BEFORE_MAIL),
+    "DANE bounce, 4.99": ("** u@g.example {} : DANE error: mx.g.example lookup not DNSSEC", Cause.DANE,
+                          Phase.BEFORE_MAIL),
+    "refused connection": ("== u@g.example {} defer (111): Connection refused", Cause.UNRELATED, Phase.UNCLEAR),
+    "greeting": ("== u@g.example {} defer (0) {}: SMTP error from remote mail server after initial connection: 421 x",
+                 Cause.UNRELATED, Phase.BEFORE_MAIL),
+    "greylisted": ("== u@g.example {} defer (-44) {}: SMTP error from remote mail server after RCPT TO:<u@g.example>: 450 TLS session: DANE error: x", Cause.UNRELATED, Phase.MAIL),
+    "pipelined": ("== u@g.example {} defer (-45) {}: SMTP error from remote mail server after pipelined MAIL FROM:<a@b>: 451 x", Cause.UNRELATED, Phase.MAIL),
+    "peer demands TLS": ("** u@g.example {} {}: SMTP error from remote mail server after MAIL FROM:<a@b>: 530 5.7.0 Must issue a STARTTLS command first", Cause.UNRELATED, Phase.MAIL),
+    "lost in EHLO": ("== u@g.example {} defer (-18) {}: Remote host closed connection in response to EHLO relay.example",
+                     Cause.UNRELATED, Phase.BEFORE_MAIL),
+    "lost in DATA": ("== u@g.example {} defer (-18) {}: Remote host closed connection in response to pipelined DATA",
+                     Cause.UNRELATED, Phase.MAIL),
+    "user unknown": ("** u@g.example {} {} X=TLS1.3:A:256 CV=yes: SMTP error from remote mail server after RCPT TO:<u@g>: 550 5.1.1 TLS session: x", Cause.UNRELATED, Phase.MAIL),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "cause", "phase"), REASONS.values(), ids=REASONS)
+def test_reason(text: str, cause: Cause, phase: Phase) -> None:
+    """The reason is read from Exim's own words, and never from a reply."""
+    reason = attempt(text.format(RT, MX)).reason
+    assert reason is not None
+    assert (reason.cause, reason.phase) == (cause, phase)
+
+
+def test_retry_times() -> None:
+    """A retry time that has run out expires the mail; one that has not come is no attempt."""
+    for text in ("** u@g.example: retry timeout exceeded",
+                 f"** u@g.example {RT}: all hosts for 'g.example' have been failing for a long time (and retry time not reached)"):  # fmt: skip
+        assert attempt(text).outcome is Outcome.EXPIRED
+    reason = attempt(f"== u@g.example {RT} defer (-53): retry time not reached for any host for 'g.example'").reason
+    assert reason is not None
+    assert not reason.attempted
+
+
+DECOYS = {
+    "reply with fields": f'=> u@g.example {RT} {MX} C="250 2.0.0 Ok: \\"queued\\" as 12345 X=TLS1.3:FAKE:256"',
+    "reply that ends a quote": f'=> u@g.example {RT} {MX} C="250 ok\\" X=TLS1.3:FAKE:256 CV=dane"',
+    "reply with times": f'=> u@g.example {RT} {MX} C="250 X=TLS1.3:FAKE:256 DN=\\"x\\"" QT=3m45s DT=0.113s',
+}
+
+
+@pytest.mark.parametrize("text", DECOYS.values(), ids=DECOYS)
+def test_reply_is_no_field(text: str) -> None:
+    """What the remote server said never makes a clear delivery look encrypted."""
+    assert not attempt(text).route.encrypted
+
+
+_FAKE = "R=r T=t H=evil [192.0.2.66] X=TLS1.3:FAKE:256 CV=dane"
+HOSTILE = {
+    "fields in the local part": f'=> a {_FAKE} b@good.example <"a {_FAKE} b"@good.example> {RT} {MX} C="250 OK"',
+    "a domain in the local part": f'=> a@x.example {_FAKE} b@good.example <"a"@good.example> {RT} {MX} C="250 OK"',
+    "quotes opened in the local part": f'=> a@x.example {_FAKE} C="@good.example <x> {RT} {MX} C="250 OK"',
+    "name opened in the local part": f'=> a@x.example {_FAKE} DN="@g.example {RT} {MX} X=TLS1.3:A:1 DN="CN=x" C="250 OK"',
+    "unknown field in the local part": f'=> a@x.example {_FAKE} Z="@good.example {RT} {MX} C="250 OK"',
+    "sender with fields": f'=> a@good.example F=<"x> {_FAKE} DN="@y> {RT} {MX} X=TLS1.3:A:256 DN="CN=x" C="250 OK"',
+    "name that closes": f'=> a@good.example {RT} {MX} X=TLS1.3:A:256 DN="CN=x" C="250 CV=dane" C="250 OK"',
+    "reply that goes on": f'=> a@good.example {RT} {MX} C="250 OK" X=TLS1.3:FAKE:256',
+    "angle brackets": f"=> a <b@x.example@good.example <c@good.example> {RT} {MX}",
+    "no domain": f"=> a {RT} {MX}",
+    "no valid domain": f"=> a@b..example {RT} {MX}",
+    "no valid address": f"=> a@b.example {RT} H=mx [300.1.2.3]",
+    "cut off": f"=> a@b.example {RT} {MX} X=TLS1.3:A **** log string overflowed log buffer ****",
+    "no error number": f"== a@b.example {RT}",
+    "no fields": "=> a@b.example and more",
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_line_with_two_readings_is_unread(text: str) -> None:
+    """Where somebody else's text may stand in for a field, or a field is missing, the line is counted as unread."""
+    assert isinstance(read_event(record(f"{ID} {text}")), Unread)
+
+
+NOTES = {
+    "clear": ("TLS session: (gnutls_handshake): timed out: delivering unencrypted to H=mx.good.example [198.51.100.7] (not in hosts_require_tls)", NoteKind.CLEAR, Cause.UNRELATED, "198.51.100.7"),
+    "clear, until 4.89": ("TLS session failure: delivering unencrypted to mx.good.example [198.51.100.7] (not in hosts_require_tls)", NoteKind.CLEAR, Cause.UNRELATED, "198.51.100.7"),
+    "chain": ("[198.51.100.7] SSL verify error: depth=0 error=self-signed certificate cert=/CN=certificate has expired",
+              NoteKind.FAILED, Cause.CERT_UNTRUSTED, "198.51.100.7"),
+    "expired": ("[198.51.100.7] SSL verify error: depth=0 error=certificate has expired cert=/CN=x",
+                NoteKind.FAILED, Cause.CERT_EXPIRED, "198.51.100.7"),
+    "name": ('[198.51.100.7] SSL verify error: certificate name mismatch: DN="/CN=x" H="mx.good.example"',
+             NoteKind.FAILED, Cause.CERT_NAME, "198.51.100.7"),
+    "name, 4.86": ('[198.51.100.7] SSL verify error: certificate name mismatch: "/CN=x"',
+                   NoteKind.FAILED, Cause.CERT_NAME, "198.51.100.7"),
+    "chain, until 4.85": ("SSL verify error: depth=0 error=self signed certificate cert=/CN=[192.0.2.66]",
+                          NoteKind.FAILED, Cause.CERT_UNTRUSTED, None),
+    "DANE": ("DANE attempt failed; TLS connection to mx.good.example [198.51.100.7]: (SSL_connect): error:0A000086:x",
+             NoteKind.FAILED, Cause.DANE, "198.51.100.7"),
+    "TLS error, 4.85 to 4.89": ("H=mx.good.example [198.51.100.7] TLS error on connection (gnutls_handshake): timed out",
+                                NoteKind.FAILED, Cause.TLS_HANDSHAKE, "198.51.100.7"),
+    "TLS error, until 4.84": ("TLS error on connection to mx.good.example [198.51.100.7] (SSL_connect): timed out",
+                              NoteKind.FAILED, Cause.TLS_HANDSHAKE, "198.51.100.7"),
+    "session": ("H=mx.good.example [198.51.100.7]: SMTP error from remote mail server after RCPT TO:<u@g.example>: 450 x",
+                NoteKind.SESSION, Cause.UNRELATED, "198.51.100.7"),
+    "session, no colon": ("H=mx.good.example [198.51.100.7]:25 SMTP error from remote mail server after end of data: 450",
+                          NoteKind.SESSION, Cause.UNRELATED, "198.51.100.7"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "kind", "cause", "ip"), NOTES.values(), ids=NOTES)
+def test_note(text: str, kind: NoteKind, cause: Cause, ip: str | None) -> None:
+    """A line without a flag tells about a host what the delivery line leaves out."""
+    event = read_event(record(f"{ID} {text}"))
+    assert isinstance(event, HostNote)
+    assert (event.note.kind, event.note.cause, event.ip) == (kind, cause, ip)
+
+
+IGNORED = {
+    "harmless after delivery": f"{MX} TLS error on connection (recv): The TLS connection was non-properly terminated.",
+    "connect failure": f"{MX} Connection refused",
+    "client": 'H=(x) [192.0.2.66] Warning: "SpamAssassin: delivering unencrypted to H=mx [198.51.100.7]"',
+    "client that is rejected": "H=x [192.0.2.66] F=<a@b> rejected after DATA: SMTP error from remote mail server",
+    "frozen": "Frozen (delivery error message)",
+    "admin's own text": "note: TLS session: x: delivering unencrypted to H=mx [198.51.100.7] (not in hosts_require_tls)",
+    "suppressed": f"*> u@g.example {RT} {MX}",
+    "arrival": "<= a@b.example U=a P=local S=100",
+}
+
+
+@pytest.mark.parametrize("text", IGNORED.values(), ids=IGNORED)
+def test_ignored(text: str) -> None:
+    """Lines that say nothing about an outbound session are passed over."""
+    assert isinstance(read_event(record(f"{ID} {text}")), Nothing)
+
+
+ARRIVALS = {
+    "esmtps": ("<= a@b.example H=h.b.example (helo) [192.0.2.1]:4711 I=[192.0.2.9]:25 P=esmtps L. X=TLS1.3:A:256 CV=no S=9",
+               True),
+    "bounce": ("<= <> R=1tAbCd-0000yy-1A H=([10.1.2.3]) [192.0.2.1] P=esmtpsa X=TLS1.2:A:256 A=plain:x", True),
+    "clear": ('<= a@b.example H=h [192.0.2.1] P=esmtp S=9 T="X=TLS1.3:A:256"', False),
+    "sender's text": ('<= "a H=h [192.0.2.1] P=esmtps X=TLS1.3:A:256 "@b.example H=h [192.0.2.1] P=esmtp S=9', False),
+    "unquoted sender's text": ("<= a H=h [192.0.2.1] P=esmtps X=TLS1.3:A:256 @b.example U=a P=local S=9", False),
+    "ident's text": ("<= a@b.example H=h [192.0.2.1] U=x P=esmtps X=TLS1.3:A:256 P=esmtp S=9", False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "proof"), ARRIVALS.values(), ids=ARRIVALS)
+def test_arrival(text: str, *, proof: bool) -> None:
+    """An arrival proves that ciphers are logged only where nobody but Exim can have written its X=."""
+    assert isinstance(read_event(record(f"{ID} {text}")), Arrival) is proof
+
+
+def test_ids_and_daemon() -> None:
+    """Both forms of the message id are read (the long one since 4.97); the daemon tells its version."""
+    assert read_event(record(f"{ID} Completed")) == Completed(ID)
+    assert read_event(record(f"{LONG_ID} Completed QT=1s")) == Completed(LONG_ID)
+    assert read_event(record("exim 4.98.2 daemon started: pid=1, -q30m")) == DaemonStarted((4, 98))
+    assert read_event(record("exim 4.100-dev_1 daemon started: pid=1")) == DaemonStarted((4, 100))
+
+
+def test_continuation_is_not_searched() -> None:
+    """What follows a line break belongs to another entry."""
+    event = read_event(record(f"{ID} => u@g.example {RT} {MX}\n X=TLS1.3:A:256"))
+    assert isinstance(event, Attempt)
+    assert not event.route.encrypted
+
+
+_FLAGGED = st.sampled_from(
+    ["", *(f"{ID} {flag} " for flag in [*Flag, "<=", "*>"]), f"{ID} H=", f"{ID} TLS ", f"{ID} ["]
+)
+_PIECES = st.sampled_from([
+    "u@g.example", " <t@o.example>", f" {RT}", f" {MX}", f" {X13}", " CV=yes", ' DN="CN=x"', ' C="250', '"', "\\", ": ",
+    " : ", " defer (-37)", " defer (110): x", " H=", " [", "]", " (", ")", "<", ">", " F=<", " T=", "\n", "\udc80", "ü",
+])  # fmt: skip
+_ANY_LINE = st.builds("{}{}".format, _FLAGGED, st.lists(_PIECES | st.text(max_size=8), max_size=14).map("".join))
+
+
+@given(_ANY_LINE)
+@example(f"{ID} == u@g.example{' defer (' * 9}")
+def test_any_text_is_read_or_refused(text: str) -> None:
+    """No text whatever makes the reader fail."""
+    read_event(record(text))
+
+
+@given(
+    st.tuples(
+        st.sampled_from(["", " F=<s@x.example>", " P=<>", " I=[192.0.2.9]:1"]),
+        st.sampled_from(["", " R=r"]),
+        st.sampled_from(["", " T=t"]),
+        st.sampled_from(["", " S=12"]),
+        st.sampled_from(["", " H=h", " H=h [192.0.2.1]", " H=h DS [192.0.2.1]:25*"]),
+        st.sampled_from(["", " I=[192.0.2.9]", " I=[192.0.2.9]*"]),
+        st.sampled_from(["", " X=TLS1.3:A:256", " X=TLSv1.2:B:128*"]),
+        st.sampled_from(["", " CV=yes", " CV=no", " CV=dane"]),
+        st.sampled_from(["", ' DN="CN=x"', ' DN="CN="a", O= b: c"']),
+        st.sampled_from(["", " A=plain:x", " L", " K"]),
+    ),
+    st.sampled_from(["", ' C="250 OK"', ' C="250 X=TLS1.3:A:256" QT=1s DT=0s']),
+)
+def test_fast_path_means_what_the_grammar_means(fields: tuple[str, ...], rest: str) -> None:
+    """Cutting out what varies and keeping phrases in memory changes nothing of what the fields say."""
+    event = read_event(record(f"{ID} => u@g.example{''.join(fields)}{rest}"))
+    slow = read_fields("".join(one for one in fields if not one.startswith((" F=", " P=", " S="))))
+    if slow is None:
+        assert isinstance(event, Unread)
+        return
+    assert isinstance(event, Attempt)
+    route = event.route
+    assert (route.relay.ip, route.continued, route.encrypted) == (slow.ip, slow.continued, slow.encrypted)
+    assert (route.protocol, route.cipher, route.verified) == (slow.protocol, slow.cipher, slow.verified)
+
+
+LONG = 200_000
+CRAFTED = {
+    "quotes": f'=> u@g.example {RT} {MX} C="' + '\\"' * LONG,
+    "names": f'=> u@g.example {RT} {MX} DN="' + '" C' * LONG,
+    "address": "=> " + " (a" * LONG + f" {RT} {MX}",
+    "brackets": "=> " + " <a" * LONG + f" {RT} {MX}",
+    "one word": "H=" + "a" * LONG,
+    "many words": "TLS " + "a " * LONG,
+    "hosts": "TLS session: " + "H=a [" * LONG,
+    "deferral": f"== u@g.example {RT} defer (110)" + ": a H=" * LONG,
+    "deferral host": f"== u@g.example {RT} defer (-37) H=" + "a" * LONG + " DT=1s" * 1000,
+    "failure": f"** u@g.example {RT} {MX}" + ":a" * LONG,
+    "failure name": f'** u@g.example {RT} {MX} DN="' + '" :' * LONG,
+    "arrival": "<= a@b.example H=" + "a (b) [c] X=" * LONG,
+    "arrival sender": '<= "' + "\\a" * LONG + " X=",
+    "unknown fields": "=> u@g.example" + " AB=c" * LONG,
+    "pipe": "=> |" + " <a" * LONG,
+}
+
+
+@pytest.mark.parametrize("text", CRAFTED.values(), ids=CRAFTED)
+def test_time_is_linear_in_the_length(text: str) -> None:
+    """A line made to be slow is not: even at many times the 8192 bytes of a real one."""
+    begin = time.perf_counter()
+    events.read_event(record(f"{ID} {text}"))
+    assert time.perf_counter() - begin < 5

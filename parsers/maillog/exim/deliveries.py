@@ -113,6 +113,7 @@ class EximDeliveries:
         self._version: Version | None = None
         self._daemon: tuple[int, datetime] | None = None
         self._proven = False
+        """No arrival is needed as proof in this period."""
 
     def feed(self, record: Record) -> list[Found]:
         """Take the next record in log order; return what is now known for sure."""
@@ -160,10 +161,19 @@ class EximDeliveries:
             result,
         )
         run.held.append(Held(self._born, event.route.transport, delivery))
-        decided = self._proof(self._born, time, event.route.relay.ip) if event.route.cipher_logged else []
+        decided = self._cipher_logging(event.route, time)
         if len(run.held) > HELD_LIMIT:
             decided += self._finish(event.queue_id, whole=False)
         return decided
+
+    def _cipher_logging(self, route: Route, time: datetime) -> list[Delivery]:
+        """Take what the line shows of the selector: X= that it is on, CV= or DN= without X= that it is off."""
+        if route.cipher_logged:
+            return self._proof(self._born, time, route.relay.ip)
+        if route.encrypted:
+            self._proven = True  # what an older daemon logs of arrivals says nothing of deliveries from here
+            return self._logging.boundary()
+        return []
 
     def _note(self, event: HostNote) -> None:
         run = self._run(event.queue_id)

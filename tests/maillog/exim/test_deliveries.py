@@ -136,6 +136,15 @@ def test_nothing_is_clear_without_a_proof() -> None:
     assert security(cv_only, DONE, clear(1), cv_only, DONE) == [Security.ENCRYPTED, UNKNOWN, Security.ENCRYPTED]
 
 
+def test_cipher_that_is_not_logged_ends_what_was_proven() -> None:
+    """CV= without X= shows the selector to be off, so what lies between it and the next X= is not said to be clear."""
+    proof = f"{numbered(1)} => u@known.example {RT} H=mx.known.example [198.51.100.30] {X13} CV=yes"
+    off = f"{numbered(2)} => u@known.example {RT} H=mx.known.example [198.51.100.30] CV=yes"
+    silent = clear(3, "known", "198.51.100.30")
+    assert security(proof, off, silent, proof)[2] is UNKNOWN
+    assert security(proof, off, ARRIVAL, silent)[2] is UNKNOWN
+
+
 def test_reply_is_no_proof() -> None:
     """A decoy in a reply, a subject or a certificate name proves nothing."""
     decoy = f'{numbered(1)} => u@g.example {RT} {MX} C="250 X=TLS1.3:FAKE:256"'

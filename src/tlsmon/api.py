@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tlsmon import config
@@ -21,6 +21,9 @@ from tlsmon.ingest.report import LogReport, NoProgress, Progress, Report
 from tlsmon.ingest.stop import Stop
 from tlsmon.traffic.model import Group, Period, Traffic, TrafficRow
 from tlsmon.traffic.summary import advice, percent, sentence
+from tlsmon.verdict.model import Judgement, Level, Thresholds, Verdict
+from tlsmon.verdict.recommend import Recommendation, Window, recommend
+from tlsmon.verdict.summary import headline, last_seen
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,19 +36,26 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Group",
+    "Judgement",
+    "Level",
     "LogReport",
     "NoProgress",
     "Period",
     "Progress",
+    "Recommendation",
     "Report",
     "Stop",
     "Store",
+    "Thresholds",
     "Traffic",
     "TrafficRow",
     "UnreadableError",
+    "Verdict",
     "advice",
     "follow",
+    "headline",
     "ingest",
+    "last_seen",
     "listeners",
     "open",
     "parse",
@@ -75,6 +85,27 @@ class Store:
         from tlsmon.traffic import shares
 
         return shares.traffic(self._table(), by, group, domain and _a_label(domain), window)
+
+    def recommend(
+        self,
+        level: Level = Level.ENCRYPT,
+        thresholds: Thresholds | None = None,
+        days: int = 30,
+        as_of: datetime | None = None,
+    ) -> Recommendation:
+        """
+        Judge every recipient domain at a level, see :func:`tlsmon.verdict.recommend.recommend`.
+
+        The window are the ``days`` before ``as_of`` (aware); None: the end of what is in the store.
+        """
+        from tlsmon.evidence import collect
+        from tlsmon.provider import provider
+
+        table = self._table()
+        until = as_of or collect.end(table)
+        window = Window(until - timedelta(days=days), until)
+        found = collect.observations(table, window.since, window.until)
+        return recommend(found, level, window, thresholds or Thresholds(), provider)
 
     def deliveries(self) -> pd.DataFrame:
         """Return the rows of the store as a DataFrame, see :func:`tlsmon.store.frame.deliveries`."""

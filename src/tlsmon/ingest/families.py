@@ -2,7 +2,7 @@
 Which logs belong together, and in which order they were written.
 
 Files with the same name before rotation and compression are a *family*. A name only says what to look for; the order
-is that of the deliveries in the logs.
+is that of the time stamps in the logs.
 """
 
 import platform
@@ -12,8 +12,10 @@ from hashlib import sha256
 from typing import Final, NamedTuple
 
 from maillog.errors import UnreadableSourceError
-from maillog.reader import LogReader, ReadSettings
-from maillog.sources import Log, family, open_log
+from maillog.framing import Framer, FrameSettings
+from maillog.model import Record
+from maillog.reader import ReadSettings
+from maillog.sources import Log, family, first_line, open_log
 from tlsmon.rollup.fold import microseconds
 from tlsmon.store.bookmark import Bookmark
 
@@ -31,7 +33,13 @@ class Candidate(NamedTuple):
     family: str | None
     """None for what is not a file."""
     first: datetime | None
-    """The first delivery near its beginning; None where there is none."""
+    """The time of its first line that has one; None where there is none near its beginning."""
+    begun: bool = False
+    """It has a complete line."""
+
+    def before(self, other: "Candidate") -> bool:
+        """Tell whether this log was begun before another one; one without times is taken for the newest."""
+        return (self.first or _LAST) < (other.first or _LAST)
 
     def older_than(self, other: Bookmark) -> bool:
         """Tell whether this log was written before another one ended."""
@@ -47,7 +55,8 @@ def candidate(name: str, settings: ReadSettings) -> Candidate:
     try:
         with open_log(name) as log:
             if log.size is not None:
-                return Candidate(name, _family_key(name), _first_delivery(log, settings))
+                begun = first_line(log) is not None
+                return Candidate(name, _family_key(name), _first_time(log, settings), begun)
     except UnreadableSourceError:
         pass
     return Candidate(name, None, None)
@@ -58,7 +67,12 @@ def grouped(candidates: Iterable[Candidate]) -> list[list[Candidate]]:
     groups: dict[str, list[Candidate]] = {}
     for one in candidates:
         groups.setdefault(one.family or f"alone {one.name}", []).append(one)
-    return [sorted(group, key=lambda one: one.first or _LAST) for group in groups.values()]
+    return [oldest_first(group) for group in groups.values()]
+
+
+def oldest_first(group: Iterable[Candidate]) -> list[Candidate]:
+    """Return logs in the order in which they were begun; those without times last, as they were given."""
+    return sorted(group, key=lambda one: one.first or _LAST)
 
 
 def _family_key(name: str) -> str:
@@ -66,7 +80,7 @@ def _family_key(name: str) -> str:
     return sha256(f"{platform.node()}\0{family(name)}".encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
 
-def _first_delivery(log: Log, settings: ReadSettings) -> datetime | None:
-    reader = LogReader(settings._replace(latest=log.latest))
-    deliveries = reader.read(next(log.pieces(0, _PEEK), b"")).deliveries
-    return min((delivery.time for delivery in (*deliveries, *reader.held())), default=None)
+def _first_time(log: Log, settings: ReadSettings) -> datetime | None:
+    framer = Framer(FrameSettings(settings.host, settings.zone, log.latest))
+    framed = map(framer.frame, next(log.pieces(0, _PEEK), b"").splitlines())
+    return next((record.time for record in framed if isinstance(record, Record)), None)

@@ -1,8 +1,8 @@
 """
 Many logs, family by family, oldest first: each goes on with the state that the one before ended in.
 
-A session may cross the rotation. Across calls the store knows the latest log of each family; what was added to it
-before it was rotated is looked for among its siblings.
+A session may cross the rotation. Across calls the store knows the latest log of each family, so that the next one
+goes on from there.
 """
 
 import random
@@ -12,13 +12,13 @@ from typing import Final
 
 from maillog.errors import CarryError, UnreadableSourceError
 from maillog.reader import ReadSettings
-from maillog.sources import Log, expand, open_log, rotated_siblings
+from maillog.sources import Log, expand, open_log
 from tlsmon.errors import TlsmonError
 from tlsmon.ingest.families import Candidate, candidate, grouped
 from tlsmon.ingest.identity import Place, place_of
 from tlsmon.ingest.one import Listeners, LogIngest, Predecessor
 from tlsmon.ingest.report import LogReport, Report, report_of
-from tlsmon.store.bookmark import Bookmark
+from tlsmon.ingest.siblings import completed
 from tlsmon.store.positions import Positions
 from tlsmon.store.table import ConflictError, Table
 
@@ -70,10 +70,13 @@ class Ingest:
 
     def _read_family(self, group: Sequence[Candidate]) -> None:
         previous = None
-        for number, log in enumerate(group):
+        logs, warning = completed(group, self._positions, self._settings)
+        if warning:
+            self._warnings.append(warning)
+        for number, log in enumerate(logs):
             if self._listeners.stop.requested:
                 return
-            complete = any(later.first is not None for later in group[number + 1 :])
+            complete = any(later.begun for later in logs[number + 1 :])
             try:
                 previous = self._with_retries(log, previous, complete=complete) or previous
             except UnreadableSourceError as error:
@@ -115,32 +118,8 @@ class Ingest:
             return log.family, None
         if log.older_than(bookmark):
             return None, None
-        if before not in self._seen:
-            bookmark = self._caught_up(log, before, bookmark)
         family = log.family if latest in (None, before) else None
         return family, Predecessor(before, bookmark) if bookmark.carry is not None else None
-
-    def _caught_up(self, log: Candidate, before: str, bookmark: Bookmark) -> Bookmark:
-        """Read what was added to the log before this one since the last call; return how far it is read now."""
-        if any(self._read_rest(name, before) for name in rotated_siblings(log.name)):
-            return self._positions.bookmark(before) or bookmark
-        self._warnings.append(
-            f"{log.name}: the log before it, read up to byte {bookmark.offset}, is not in the same folder any more. "
-            "What was added to it after that is missing. Ingest that log too, under whatever name it has now."
-        )
-        return bookmark
-
-    def _read_rest(self, name: str, wanted: str) -> bool:
-        """Read a sibling to its end if it is the wanted log; tell whether it is."""
-        try:
-            with open_log(name) as log:
-                place = place_of(log, self._positions, self._settings.host)
-                if place is None or place.log != wanted:
-                    return False
-                self._run(self._new_ingest(log, place, None), log, place, complete=True)
-        except UnreadableSourceError as error:
-            self._problems.append(str(error))
-        return True
 
     def _new_ingest(self, log: Log, place: Place, predecessor: Predecessor | None) -> LogIngest:
         settings = self._settings._replace(latest=log.latest)

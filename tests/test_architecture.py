@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 MAX_FILE = 400
 MAX_FUNCTION = 50
-HEAVY = {"pandas", "matplotlib", "dns", "deltalake", "pyarrow", "pyparsing"}
+HEAVY = {"pandas", "matplotlib", "dns", "deltalake", "pyarrow", "pyparsing", "scipy"}
 HAS_COMMANDS = (ROOT / "src/tlsmon/cli/app.py").exists()
 needs_commands = pytest.mark.skipif(not HAS_COMMANDS, reason="the commands are not written yet")
 

@@ -1,6 +1,6 @@
 """Rows of the store -> observations of a window."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from tlsmon.evidence.model import Address, Observation, Sender
@@ -35,6 +35,13 @@ def observations(table: Table, since: datetime, until: datetime) -> list[Observa
         """  # noqa: S608, own names and times only
     )
     return [_observation(row) for batch in found.to_batches() for row in batch.to_pylist()]
+
+
+def end(table: Table) -> datetime:
+    """Return the end of the last hour of outbound traffic; now where there is none. Raises StoreError."""
+    (row,) = table.query(f"SELECT MAX(hour) AS hour FROM {NAME} WHERE {_TRAFFIC}").to_pylist()  # noqa: S608
+    last: datetime | None = row["hour"]
+    return last + timedelta(hours=1) if last else datetime.now(tz=UTC)
 
 
 def _moment(time: datetime) -> str:

@@ -6,6 +6,19 @@ from typing import NamedTuple
 from tlsmon.evidence.model import Address
 
 
+class Level(StrEnum):
+    """
+    The levels that can be recommended, in Postfix's words.
+
+    For Exim ``encrypt`` is hosts_require_tls, ``verify`` that with tls_verify_hosts, ``dane-only`` hosts_require_dane.
+    """
+
+    ENCRYPT = "encrypt"
+    VERIFY = "verify"
+    SECURE = "secure"
+    DANE_ONLY = "dane-only"
+
+
 class Fate(StrEnum):
     """What a level would have done to one mail."""
 

@@ -1,0 +1,120 @@
+"""``tlsmon recommend``: which domains can be moved to mandatory TLS, and which would lose mail."""
+
+from typing import Annotated, Any
+
+import typer
+
+from tlsmon import api, config
+from tlsmon.api import Judgement, Level, Recommendation
+from tlsmon.cli.formats import Format, TableJsonCsv
+from tlsmon.cli.judging import (
+    AsOf,
+    Confidence,
+    Days,
+    LevelOption,
+    MaxShare,
+    MinMails,
+    OldestProtocol,
+    thresholds,
+    utc,
+)
+from tlsmon.cli.options import Store
+from tlsmon.cli.output import moment, say, say_csv, say_json, say_table
+
+_COLUMNS = ("domain", "verdict", "mails", "encrypted", "plaintext", "unknown")
+_FATES = ("delivered", "rerouted", "delayed", "lost")
+_ORDER = ("loses", "delays", "unproven", "safe")
+
+
+def recommend(
+    *,
+    store: Store = None,
+    level: LevelOption = Level.ENCRYPT,
+    days: Days = 30,
+    as_of: AsOf = None,
+    max_share: MaxShare = 0.01,
+    min_mails: MinMails = 1,
+    confidence: Confidence = 0.95,
+    oldest_protocol: OldestProtocol = "TLSv1",
+    plan: Annotated[bool, typer.Option("--plan", help="Show in which order to enforce, as waves.")] = False,
+    format_: TableJsonCsv = Format.TABLE,
+) -> None:
+    """Say which domains are safe to move to mandatory TLS, and which would lose mail, with reasons."""
+    asked = thresholds(max_share, min_mails, confidence, oldest_protocol)
+    found = api.open(config.resolve(store=store).store).recommend(level, asked, days, utc(as_of))
+    if format_ is Format.JSON:
+        say_json(document(found))
+    elif format_ is Format.CSV:
+        header = [*_COLUMNS, *_FATES, "affected_upper_bound", "reasons"]
+        say_csv(header, [_cells(item, "; ".join(item.reasons)) for item in found.judgements])
+    elif plan:
+        _show_plan(found)
+    else:
+        _show(found)
+
+
+def document(found: Recommendation) -> dict[str, Any]:
+    """Return the recommendation as the design page fixes its JSON."""
+    return {
+        "level": found.level,
+        "since": found.since.isoformat(),
+        "until": found.until.isoformat(),
+        "held": found.held,
+        "smarthost": found.smarthost,
+        "domains": [_domain(item) for item in found.judgements],
+        "waves": [wave._asdict() for wave in found.waves],
+        "coverage": found.coverage._asdict()
+        | {name: moment(api.last_seen(getattr(found.coverage, name))) for name in ("first", "last")},
+    }
+
+
+def _domain(item: Judgement) -> dict[str, Any]:
+    return {
+        **{name: getattr(item, name) for name in _COLUMNS},
+        **{name: getattr(item.fates, name) for name in _FATES},
+        "undecided": item.fates.unknown,
+        "affected_upper_bound": item.affected_upper_bound,
+        "last_seen": moment(api.last_seen(item.last_seen)),
+        "reasons": list(item.reasons),
+        "mx_hosts": [host._asdict() for host in item.mx_hosts],
+        "providers": list(item.providers),
+    }
+
+
+def _cells(item: Judgement, reasons: str) -> list[str | int | float | None]:
+    counts = [getattr(item.fates, name) for name in _FATES]
+    return [*(getattr(item, name) for name in _COLUMNS), *counts, item.affected_upper_bound, reasons]
+
+
+def _show(found: Recommendation) -> None:
+    _show_headline(found)
+    rows = sorted(found.judgements, key=lambda item: (_ORDER.index(item.verdict), -item.mails, item.domain))
+    if rows:
+        say("")
+        say_table(
+            ["domain", "verdict", "mails", "why"],
+            [[item.domain, str(item.verdict), item.mails, "; ".join(item.reasons)] for item in rows],
+        )
+
+
+def _show_plan(found: Recommendation) -> None:
+    _show_headline(found)
+    for wave in found.waves:
+        say("")
+        say(
+            f"Wave {wave.number}: {len(wave.domains):,} domains, {api.percent(wave.traffic_share)} of the traffic, "
+            f"{wave.affected:,} of {wave.mails:,} mails affected ({wave.note})"
+        )
+        for domain in wave.domains:
+            say(f"  {domain}")
+
+
+def _show_headline(found: Recommendation) -> None:
+    say(api.headline(found))
+    if found.held:
+        say(f"HELD: {found.held}.")
+    if found.smarthost:
+        say(
+            f"All mail goes through {found.smarthost}: the policy belongs on this next hop, not on the recipient "
+            "domains; what happens behind it this log cannot tell."
+        )

@@ -1,0 +1,53 @@
+"""What the lab asks of a mail server, whichever it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+
+class LogStyle(StrEnum):
+    """Who writes the log, and so how a line begins."""
+
+    OWN = "own"
+    """The MTA itself: Postfix's postlogd, Exim's main log."""
+    SYSLOG = "syslog"
+    """rsyslogd in its traditional file format (RFC 3164 look)."""
+    SYSLOG_RFC3339 = "syslog_rfc3339"
+    """rsyslogd in its present default format, as Debian 12 writes /var/log/mail.log."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What differs from one run to another."""
+
+    root: str
+    """Name of the Debian root that ``install.sh`` made."""
+    settings: tuple[tuple[str, str], ...] = ()
+    """Postfix: main.cf parameters. Exim: main options, macros of the lab's configuration."""
+    log_style: LogStyle = LogStyle.OWN
+    content_filter: bool = False
+    """Postfix: every mail goes through a filter on loopback first."""
+    maps: tuple[tuple[str, str], ...] = ()
+    """Files by name, put beside the configuration: policy maps, domain lists."""
+
+    def setting(self, name: str, value: str) -> Setup:
+        """Return a copy with one more setting."""
+        return Setup(
+            self.root, (*self.settings, (name, value)), self.log_style, self.content_filter, self.maps
+        )
+
+
+class MailServer(Protocol):
+    """A mail server in the lab. It takes mail by SMTP on 127.0.0.1:25 of its namespace."""
+
+    def start(self) -> None:
+        """Start; returns when mail is taken."""
+
+    def waiting(self) -> set[str]:
+        """Return the recipients that are still in the queue."""
+
+    def stop(self, log: Path) -> None:
+        """Stop and copy the log to ``log``."""

@@ -1,0 +1,107 @@
+"""The receiving world as data: domains, their MX hosts, the addresses of those, and how each address behaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from tests.lab.authority import Certificate
+
+
+class StartTls(StrEnum):
+    """What a receiver does about STARTTLS (RFC 3207)."""
+
+    WORKS = "works"
+    ABSENT = "absent"
+    REFUSED_FOR_NOW = "454 4.7.0 TLS not available due to temporary reason"
+    REFUSED = "554 5.7.0 TLS not for you"
+    NO_HANDSHAKE = "no_handshake"
+    """220, then text instead of a ServerHello."""
+    HANG_UP = "hang_up"
+    """The connection is closed in answer to the command."""
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """How one address treats the sessions that come to it. The default is a receiver without fault."""
+
+    starttls: StartTls = StartTls.WORKS
+    certificate: Certificate = Certificate.TRUSTED
+    only_protocol: str | None = None
+    """``TLSv1``, ``TLSv1.2``, ``TLSv1.3``: nothing else is spoken."""
+    client_certificate: bool = False
+    """Demand one. In TLS 1.3 the client's handshake succeeds first and the connection breaks afterwards."""
+    drop_after_handshake: bool = False
+    clear_every: int = 0
+    """Each n-th session is not offered STARTTLS; 0: none."""
+    clear_from: int | None = None
+    """From this session on STARTTLS is no longer offered."""
+    clear_until: int = 0
+    """Before this session STARTTLS is not offered yet."""
+    silent: bool = False
+    """Accept the connection and say nothing."""
+    greylist: bool = False
+    """The first attempt for each recipient gets 450."""
+    recipient_reply: bytes | None = None
+    """The answer to every RCPT."""
+    unknown_every: int = 0
+    """Each n-th RCPT gets 550; 0: none."""
+    accepted_text: bytes = b""
+    """Follows the reply id in the last reply of an accepted mail."""
+    lmtp: bool = False
+
+    def offers_starttls(self, session: int) -> bool:
+        """Tell whether the session with this number, counted from 1 at its address, is offered STARTTLS."""
+        if self.starttls is StartTls.ABSENT or session < self.clear_until:
+            return False
+        if self.clear_from is not None and session >= self.clear_from:
+            return False
+        return not (self.clear_every and session % self.clear_every == 0)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One listening address."""
+
+    address: str
+    behaviour: Behaviour = Behaviour()
+    port: int = 25
+
+
+@dataclass(frozen=True)
+class Host:
+    """An MX host, its name spelt as DNS spells it."""
+
+    name: str
+    endpoints: tuple[Endpoint, ...]
+    closed: tuple[str, ...] = ()
+    """Addresses in DNS where nothing listens."""
+
+
+@dataclass(frozen=True)
+class Domain:
+    """A recipient domain with its MX hosts by preference; without any it does not exist."""
+
+    name: str
+    mx: tuple[tuple[int, Host], ...] = ()
+    broken_dns: bool = False
+    """DNS answers SERVFAIL."""
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything that mail can be sent to."""
+
+    domains: tuple[Domain, ...]
+    extra_hosts: tuple[Host, ...] = field(default=())
+    """Hosts that no MX record names: a smarthost, an LMTP server."""
+
+    def hosts(self) -> list[tuple[Host, str]]:
+        """Return every host once, with the name of the first domain that it takes mail for."""
+        found: dict[str, tuple[Host, str]] = {}
+        for domain in self.domains:
+            for _, host in domain.mx:
+                found.setdefault(host.name, (host, domain.name))
+        for host in self.extra_hosts:
+            found.setdefault(host.name, (host, host.name))
+        return list(found.values())

@@ -4,7 +4,8 @@ The table of MTAs: how a line of each is recognised, and which folder reads it.
 To add one: a folder with screen, grammar, events and deliveries, and a row here.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from heapq import merge
 from typing import NamedTuple
 
 from maillog.exim.deliveries import EximDeliveries
@@ -14,27 +15,44 @@ from maillog.model import DeliveryReader, Mta, Record, Source
 from maillog.postfix.deliveries import PostfixDeliveries
 from maillog.postfix.events import LOST
 from maillog.postfix.screen import PROGRAMS
-from maillog.postfix.screen import relevant as postfix_relevant
+from maillog.postfix.screen import hits as postfix_hits
 
 
 class Format(NamedTuple):
     """One MTA."""
 
     mta: Mta
-    relevant: Callable[[bytes], bool]
-    """Whether a line, before anything else is known of it, may matter."""
+    hits: Callable[[bytes], Iterator[int]]
+    """Takes many lines; gives a position in each one that may matter, before anything else is known of it."""
     new_reader: Callable[[str | None, str | None], DeliveryReader]
     """Makes the reader of one reporting host, and of one instance where the MTA's state is apart by instance."""
 
 
-POSTFIX = Format(Mta.POSTFIX, postfix_relevant, lambda host, _instance: PostfixDeliveries(host))
-EXIM_LOG = Format(Mta.EXIM, exim_relevant, lambda host, instance: EximDeliveries(Source(Mta.EXIM, host, instance)))
+def _exim_hits(text: bytes) -> Iterator[int]:
+    # Most logs are of one MTA: one search over all lines says that none is Exim's.
+    if not exim_relevant(text):
+        return
+    position = 0
+    for line in text.splitlines(keepends=True):
+        if exim_relevant(line):
+            yield position
+        position += len(line)
+
+
+POSTFIX = Format(Mta.POSTFIX, postfix_hits, lambda host, _instance: PostfixDeliveries(host))
+EXIM_LOG = Format(Mta.EXIM, _exim_hits, lambda host, instance: EximDeliveries(Source(Mta.EXIM, host, instance)))
 FORMATS = (POSTFIX, EXIM_LOG)
 
 
-def relevant(line: bytes) -> bool:
-    """Tell whether any MTA may have written the line about a delivery."""
-    return postfix_relevant(line) or exim_relevant(line)
+def relevant_lines(text: bytes) -> Iterator[tuple[int, int]]:
+    """Yield begin and end of the lines that some MTA may have written about a delivery, in order."""
+    done = 0
+    for hit in merge(*(entry.hits(text) for entry in FORMATS)):
+        if hit >= done:
+            newline = text.find(b"\n", hit)
+            end = newline if newline >= 0 else len(text)
+            yield text.rfind(b"\n", done, hit) + 1 or done, end
+            done = end + 1
 
 
 def reader_key(record: Record) -> tuple[Mta, str | None, str | None] | None:

@@ -8,6 +8,7 @@ process number, milliseconds and zone, by itself or inside any of these, in part
 
 import json
 import re
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from enum import Enum, auto
 from typing import NamedTuple
@@ -15,8 +16,10 @@ from typing import NamedTuple
 from maillog.model import JsonValue, Record
 
 EXIM = "exim"
-PARTS_LIMIT = 1_000
+# Exim cuts its entries into parts of less than 1000 bytes, and an entry has at most 8 KiB (log.c, LOG_BUFFER_SIZE).
+PARTS_LIMIT = 500
 PARTS_MAX = 64
+PART_BYTES = 2_000
 
 _HEAD = re.compile(
     rb"(?:<\d{1,3}>)?"
@@ -42,6 +45,9 @@ _MONTHS = {
 # Lines may stand a little out of order; more than this back is the second run through a repeated hour.
 _OUT_OF_ORDER = timedelta(minutes=30)
 _DAY = timedelta(days=1)
+_HALF_YEAR = timedelta(days=183)
+# Years within which there is a 29th of February.
+_LEAP = 8
 
 
 class FrameSettings(NamedTuple):
@@ -147,7 +153,7 @@ class Framer:
     def _join(self, writer: str, part: re.Match[str], text: str) -> str | None:
         """Keep a part; return the whole entry with its last part."""
         number, total = int(part[1]), int(part[3])
-        if not 1 <= number <= total <= PARTS_MAX:
+        if not 1 <= number <= total <= PARTS_MAX or len(text) > PART_BYTES:
             return text
         if number == 1 or writer not in self._parts:
             self._parts.pop(writer, None)
@@ -172,18 +178,30 @@ class Framer:
         month = _MONTHS.get(name)
         if month is None:
             return None
-        around = (self._last or self._settings.latest).year
-        # A 29th of February exists in one year of four, or eight.
-        candidates = [self._local(f"{year:04}-{month:02}-{int(day):02}T{clock}") for year in _years(around)]
-        times = [time for time in candidates if time is not None]
-        if self._last is None:
-            times = [time for time in times if time <= self._settings.latest + _DAY]
-        if not times:
-            return None
+        text = f"-{month:02}-{int(day):02}T{clock}"
         last = self._last
-        time = min(times, key=lambda time: abs(time - last)) if last else max(times)
-        self._last = time if last is None else max(last, time)
+        if last is None:
+            latest = self._settings.latest
+            times = self._in_years(text, range(latest.year + 1, latest.year - _LEAP, -1))
+            time = next((time for time in times if time <= latest + _DAY), None)
+        else:
+            time = self._nearest(text, last)
+        if time is not None:
+            self._last = time if last is None else max(last, time)
         return time
+
+    def _nearest(self, text: str, last: datetime) -> datetime | None:
+        for time in self._in_years(text, (last.year, last.year - 1, last.year + 1)):
+            if abs(time - last) <= _HALF_YEAR:
+                return time
+        times = self._in_years(text, range(last.year - _LEAP, last.year + _LEAP + 1))
+        return min(times, key=lambda time: abs(time - last), default=None)
+
+    def _in_years(self, text: str, years: Iterable[int]) -> Iterator[datetime]:
+        for year in years:
+            time = self._local(f"{year:04}{text}")
+            if time is not None:
+                yield time
 
     def _exim_time(self, text: str, offset: str | None) -> datetime | None:
         """Return the time of Exim's stamp (``tod.c:tod_stamp``), which is local unless log_timezone adds an offset."""
@@ -201,9 +219,9 @@ class Framer:
         """Return a local time with its offset. Of the two in an hour that comes twice, the one that goes on in time."""
         try:
             time = datetime.fromisoformat(text).replace(tzinfo=self._settings.zone)
-        except ValueError:
+            first, second = _fixed(time), _fixed(time.replace(fold=1))
+        except (ValueError, OverflowError):
             return None
-        first, second = _fixed(time), _fixed(time.replace(fold=1))
         if first != second and self._last and self._last - first > _OUT_OF_ORDER:
             return second
         return first
@@ -227,10 +245,6 @@ def _message(text: str) -> str:
         repeated = _REPEATED.match(text)
         text = repeated[1] if repeated else text
     return text
-
-
-def _years(around: int) -> range:
-    return range(max(around - 8, 1), around + 9)
 
 
 def _fixed(time: datetime) -> datetime:

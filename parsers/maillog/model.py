@@ -118,7 +118,7 @@ class Source(NamedTuple):
     host: str | None
     """The reporting host as the line names it; None for an Exim main log without syslog."""
     instance: str | None
-    """Postfix: syslog_name, all before the last ``/`` of the tag (``postfix``, ``postfix/relay``). Exim: the syslog tag."""
+    """Postfix: syslog_name, all before the last ``/`` of the tag (``postfix/relay``). Exim: the syslog tag."""
 
 
 class Relay(NamedTuple):

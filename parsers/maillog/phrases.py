@@ -78,7 +78,7 @@ def domain_of(address: str) -> str | None:
     ('example.com', None, '[127.0.1.1]')
     """
     _, at, domain = address.rpartition("@")
-    if not at:
+    if not at or len(domain) > 4 * _DOMAIN_MAX:
         return None
     if domain.startswith("["):
         return domain.lower() if _LITERAL.fullmatch(domain) else None

@@ -10,9 +10,9 @@ from datetime import UTC, datetime, tzinfo
 from typing import NamedTuple
 
 from maillog.errors import CarryError
-from maillog.formats import new_reader, reader_key, relevant
+from maillog.formats import new_reader, reader_key, relevant_lines
 from maillog.framing import Framer, FrameSettings, Unframed
-from maillog.model import Delivery, DeliveryReader, JsonValue, Mta, Record, Relay, Scope, Unread
+from maillog.model import Delivery, DeliveryReader, JsonValue, Mta, Relay, Scope, Unread
 from maillog.scope import IpNetwork, in_networks
 from maillog.sources import open_log
 
@@ -85,10 +85,14 @@ class LogReader:
         before = self._lines
         begin = self._skip(piece)
         end = max(piece.rfind(b"\n") + 1, begin)
-        if end > begin:
-            self._read_lines(piece[begin : end - 1].split(b"\n"), begin, found, unread)
+        for start, stop in _long_lines(piece, begin, end):
+            self._read_lines(piece, begin, start, found, unread)
+            unread.append(self._too_long(start, piece[start : start + UNREAD_TEXT]))
+            self._lines += 1
+            begin = stop
+        self._read_lines(piece, begin, end, found, unread)
         if len(piece) - end > LINE_MAX:
-            unread.append(self._too_long(self._lines + 1, self._offset + end, piece[end : end + UNREAD_TEXT]))
+            unread.append(self._too_long(end, piece[end : end + UNREAD_TEXT]))
             self._skipping = True
             end = len(piece)
         self._offset += end
@@ -134,17 +138,18 @@ class LogReader:
         self._lines += 1
         return newline + 1
 
-    def _read_lines(self, lines: list[bytes], begin: int, found: list[Delivery], unread: list[UnreadLine]) -> None:
-        cursor, offset = 0, self._offset + begin
-        for index, line in enumerate(lines):
-            if not relevant(line):
-                continue
-            reason = self._read_line(line, found) if len(line) <= LINE_MAX else TOO_LONG
+    def _read_lines(self, piece: bytes, begin: int, end: int, found: list[Delivery], unread: list[UnreadLine]) -> None:
+        """Read the lines of a part of the piece, none of which is too long."""
+        text = piece[begin:end]
+        cursor = 0
+        for start, stop in relevant_lines(text):
+            line = text[start:stop]
+            reason = self._read_line(line, found)
             if reason:
-                offset += sum(map(len, lines[cursor:index])) + index - cursor
-                cursor = index
-                unread.append(UnreadLine(self._lines + index + 1, offset, reason, _shown(line)))
-        self._lines += len(lines)
+                self._lines += text.count(b"\n", cursor, start)
+                cursor = start
+                unread.append(UnreadLine(self._lines + 1, self._offset + begin + start, reason, _shown(line)))
+        self._lines += text.count(b"\n", cursor)
 
     def _read_line(self, line: bytes, found: list[Delivery]) -> str | None:
         """Read a line that may matter; return why it could not be read, if so."""
@@ -152,27 +157,25 @@ class LogReader:
         if isinstance(record, Unframed):
             return NO_FRAME if record is Unframed.NO_FRAME and not line[:1].isspace() else None
         reason = None
-        for reader in self._readers_of(record):
-            for item in reader.feed(record):
-                if isinstance(item, Unread):
-                    reason = item.reason
-                else:
-                    found.append(item)
+        key = reader_key(record)
+        for item in self._reader(key, found).feed(record) if key else ():
+            if isinstance(item, Unread):
+                reason = item.reason
+            else:
+                found.append(item)
         return reason
 
-    def _readers_of(self, record: Record) -> list[DeliveryReader]:
-        """Return who wants to see the record: one reader, all of the host (lines were lost), or none."""
-        key = reader_key(record)
-        if key is None:
-            return []
-        if key not in self._readers:
+    def _reader(self, key: tuple[Mta, str | None, str | None], found: list[Delivery]) -> DeliveryReader:
+        """Return the reader of a key. Where there are too many, the oldest one goes, with what it held as found."""
+        reader = self._readers.get(key)
+        if reader is None:
             if len(self._readers) >= HOSTS_LIMIT:
-                del self._readers[next(iter(self._readers))]
-            self._readers[key] = new_reader(*key)
-        return [self._readers[key]]
+                found += self._readers.pop(next(iter(self._readers))).held()
+            reader = self._readers[key] = new_reader(*key)
+        return reader
 
-    def _too_long(self, number: int, offset: int, text: bytes) -> UnreadLine:
-        return UnreadLine(number, offset, TOO_LONG, _shown(text))
+    def _too_long(self, start: int, text: bytes) -> UnreadLine:
+        return UnreadLine(self._lines + 1, self._offset + start, TOO_LONG, _shown(text))
 
     def _scoped(self, deliveries: list[Delivery]) -> list[Delivery]:
         """Count the servers of some networks as internet, if the settings say so."""
@@ -194,7 +197,7 @@ class LogReader:
                 reader.restore(state)
             self._lines, self._offset = int(carry["lines"]), int(carry["offset"])
             self._skipping = bool(carry["skipping"])
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise CarryError("The saved reading state is damaged.") from error
 
 
@@ -231,6 +234,16 @@ def read_log(name: str, settings: ReadSettings | None = None) -> Iterator[Readin
         # Also where the file breaks off: what was read until then counts.
         last = reader.read(rest + b"\n") if rest else Reading([], [], 0, 0)
         yield last._replace(deliveries=last.deliveries + reader.held())
+
+
+def _long_lines(piece: bytes, begin: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield begin and end (behind the newline) of the complete lines that are too long."""
+    while end - begin > LINE_MAX:
+        newline = piece.rfind(b"\n", begin, begin + LINE_MAX + 1)
+        if newline < 0:
+            newline = piece.index(b"\n", begin, end)
+            yield begin, newline + 1
+        begin = newline + 1
 
 
 def _shown(line: bytes) -> str:

@@ -13,9 +13,9 @@ when it wrote. A proof by a process shows that logging was on at its birth. A pr
 no reload seen between them, had logging on as well: its silent deliveries went in clear.
 
 What is born before the first or after the last proof of a period is at its *edge*. It waits for a further proof, at
-most ``HELD_LIMIT`` deliveries or ``HELD_TIME`` long. Where the log ends, or a reload or restart begins a new period,
-the edge is judged by itself: it is believed to be clear only if it is short (``EDGE_LIMIT`` deliveries, ``EDGE_TIME``) and
-does not contradict what is known of its relays. Everything else is ``unknown``.
+most ``HELD_LIMIT`` deliveries or ``HELD_TIME`` long. Where the log ends, or a reload begins a new period,
+the edge is judged by itself: it is believed to be clear only if it is short (``EDGE_LIMIT`` deliveries, ``EDGE_TIME``)
+and does not contradict what is known of its relays. Everything else is ``unknown``.
 
 Contradiction: several relays that did TLS while logging was on fall silent together. Then logging was off (or somebody
 strips STARTTLS from all our sessions); the log cannot tell which, so nothing is said.

@@ -43,6 +43,7 @@ from maillog.postfix.events import (
     QueueLine,
     Trouble,
     VerifyFailure,
+    queue_id_of,
     read_event,
 )
 from maillog.postfix.grammar import Phase, Summary, TlsStatus
@@ -56,6 +57,9 @@ _Value = TypeVar("_Value")
 REMEMBERED = 20_000
 # Lines with whole seconds: a session of the log's first second may have begun before it.
 RESOLUTION = timedelta(seconds=1)
+# The longest interval that rsyslog drops lines for (imjournal; 5 s for imuxsock); it may never say that it ended.
+LOSS_LASTS = timedelta(minutes=10)
+LOGGING_LIMIT = 500
 
 NO_SESSION = Tls(Security.NONE)
 UNKNOWN = Tls(Security.UNKNOWN)
@@ -96,6 +100,7 @@ class PostfixDeliveries:
             self._begun, self._complete_since = True, record.time
         event = read_event(record)
         if isinstance(event, Unread):
+            self._unread(record)
             return [event]
         match record.program:
             case "smtp" | "lmtp":
@@ -115,8 +120,22 @@ class PostfixDeliveries:
         return [delivery for logging in self._logging.values() for delivery in logging.held()]
 
     # --- smtp(8) and lmtp(8) ----------------------------------------------------------------------------------------
+    def _unread(self, record: Record) -> None:
+        """Keep an unreadable line from making the lines after it look silent, or their session another's."""
+        if record.program not in ("smtp", "lmtp"):
+            return
+        process = self._process(record)
+        queue_id = queue_id_of(record.text)
+        if queue_id:
+            process.serves(queue_id)
+        else:
+            process.session = Session(None, None, record.time)
+
+    def _process(self, record: Record, setup: float = 0) -> Process:
+        return self._processes.get((record.instance, record.program, record.pid), record.time, setup)
+
     def _client(self, record: Record, event: Event) -> list[Found]:
-        process = self._processes.get((record.instance, record.program, record.pid), record.time)
+        process = self._process(record, event.setup if isinstance(event, Attempt) else 0)
         match event:
             case Handshake():
                 return list(self._handshake(record, process, event))
@@ -143,10 +162,11 @@ class PostfixDeliveries:
         # With smtp_tls_connection_reuse the line stands at any loglevel (smtp_proto.c:smtp_start_tls); only the copy of
         # tlsproxy(8) shows that logging is on.
         proxied = self._proxied.get((peer.ip, peer.port))
-        if proxied is False or (proxied is None and event.summary.reused):
+        if proxied is False or (proxied is None and event.summary.reused) or process.doubtful_birth:
             return []
         relay = _relay_key(peer.host, peer.ip, peer.port)
-        return self._tls_logging(record).proof(process.born, record.time, relay)
+        logging = self._tls_logging(record)
+        return logging.proof(process.born, record.time, relay) if logging else []
 
     @staticmethod
     def _trouble(process: Process, event: Trouble) -> None:
@@ -165,8 +185,10 @@ class PostfixDeliveries:
         if event.reason and event.reason.ends_session:
             process.session = None
         if tls is SILENT_PLAINTEXT or (tls is CACHED_PLAINTEXT and event.tls_status is None):
-            relay = _relay_key(*event.relay[:3])
-            return self._tls_logging(record).silent(delivery, process.born, relay)
+            logging = self._tls_logging(record)
+            if logging is None or process.doubtful_birth:
+                return [delivery._replace(tls=UNKNOWN)]
+            return logging.silent(delivery, process.born, _relay_key(*event.relay[:3]))
         return [delivery]
 
     def _delivery(
@@ -179,7 +201,8 @@ class PostfixDeliveries:
 
     def _tls(self, record: Record, process: Process, event: Attempt, tie: Tie) -> Tls:
         """Say what the attempt's mail transaction ran over."""
-        if event.relay.ip is None or (event.reason and event.reason.phase is Phase.BEFORE_MAIL):
+        phase = event.reason.phase if event.reason else Phase.MAIL
+        if event.relay.ip is None or phase is Phase.BEFORE_MAIL:
             return NO_SESSION
         status = event.tls_status
         summary = process.session.summary if process.session and tie is Tie.HELD else None
@@ -187,7 +210,7 @@ class PostfixDeliveries:
             return self._stated_tls(event, status, summary)
         if summary:
             return _encrypted(summary, Evidence.CORRELATED, status)
-        if tie is Tie.DOUBTFUL:
+        if tie is Tie.DOUBTFUL or phase is Phase.NOT_TOLD:
             return UNKNOWN
         if status is not None:
             return self._undecided_tls(record, event, status)
@@ -196,14 +219,16 @@ class PostfixDeliveries:
     def _stated_tls(self, event: Attempt, status: TlsStatus, summary: Summary | None) -> Tls:
         if status.violated or status.refused:
             return NO_SESSION
-        clear = status.final in (None, Level.NONE)
+        if status.final is None:
+            return UNKNOWN
+        clear = status.final is Level.NONE
         if event.connection_use == 1:
             _remember(self._stated, _relay_key(*event.relay[:3]), Security.PLAINTEXT if clear else Security.ENCRYPTED)
         if clear:
             return STATED_PLAINTEXT
         if summary:
             return _encrypted(summary, Evidence.STATED, status)
-        return Tls(Security.ENCRYPTED, _AUTHENTICATION.get(status.final or Level.MAY), Evidence.STATED)
+        return Tls(Security.ENCRYPTED, _AUTHENTICATION.get(status.final), Evidence.STATED)
 
     def _undecided_tls(self, record: Record, event: Attempt, status: TlsStatus) -> Tls:
         """
@@ -250,7 +275,8 @@ class PostfixDeliveries:
         refused = self._refused.get((event.relay.ip or "", event.relay.port))
         if refused:
             return refused
-        trusted = process.session and process.session.summary.trust is Authentication.TRUSTED
+        summary = process.session and process.session.summary
+        trusted = summary and summary.trust is Authentication.TRUSTED
         return Cause.CERT_NAME if trusted else Cause.CERT_UNTRUSTED
 
     def _note_queue(self, event: Attempt, delivery: Delivery) -> None:
@@ -293,19 +319,20 @@ class PostfixDeliveries:
     def _system(self, record: Record, event: Event) -> list[Found]:
         match event:
             case ConfigurationRead(started):
-                if started:
-                    self._processes.forget()
+                # The log is complete from the start of the only instance that it holds.
+                if started and self._processes.forget(record.instance):
                     self._complete_since = None
                 return [delivery for logging in self._logging.values() for delivery in logging.boundary()]
-            case LinesLost():
+            case LinesLost(lasting):
                 self._processes.forget()
-                self._complete_since = record.time
+                self._complete_since = record.time + (LOSS_LASTS if lasting else timedelta())
         return []
 
-    def _tls_logging(self, record: Record) -> TlsLogging:
+    def _tls_logging(self, record: Record) -> TlsLogging | None:
+        """Return what is known of the tag; None where the log has more tags than any host could have."""
         tag = (record.instance, record.program)
         logging = self._logging.get(tag)
-        if logging is None:
+        if logging is None and len(self._logging) < LOGGING_LIMIT:
             logging = self._logging[tag] = TlsLogging()
         return logging
 

@@ -110,6 +110,9 @@ class ConfigurationRead(NamedTuple):
 class LinesLost(NamedTuple):
     """The system's logger says that it dropped lines."""
 
+    lasting: bool
+    """It has begun to drop them, and does so from here on; else it has ended."""
+
 
 class Nothing(NamedTuple):
     """A line that is known and says nothing about a delivery."""
@@ -135,29 +138,38 @@ NOTHING = Nothing()
 _ADDRESS = r'(?:[^<>"]*|"(?:[^"\\]|\\.)*"@[^<>"]*)'
 _STATUS_LINE = re.compile(
     rf"to=<(?P<recipient>{_ADDRESS})>, (?:orig_to=<{_ADDRESS}>, )?"
-    r"relay=(?P<host>[^\s\[\],]+)(?:\[(?P<address>[^\]\s]*)\](?::(?P<port>\d{1,5}))?)?, "
+    r"relay=(?P<host>[^\s\[\],]{1,300})(?:\[(?P<address>[^\]\s]{0,300})\](?::(?P<port>\d{1,5}))?)?, "
     r"(?:conn_use=(?P<use>\d{1,9}), )?delay=[\d.]+, delays=[\d.]+/(?P<b>[\d.]+)/(?P<c>[\d.]+)/(?P<d>[\d.]+), "
     r"(?:tls=(?P<tls>[^\s,]+), )?dsn=(?P<dsn>\d\.\d{1,3}\.\d{1,3}), status=(?P<status>[\w-]+)(?: (?P<reason>.*))?",
     re.DOTALL,
 )
-# Until 3.4, or with info_log_address_format = internal, a local part is not quoted and may hold anything.
-_UNQUOTED = re.compile(r"to=<(?P<recipient>.*?)>, (?=(?:orig_to=<|relay=))", re.DOTALL)
-_QUEUE_ID = re.compile(r"(?!(?:warning|error|fatal|panic): )([0-9A-Za-z]{6,20}): ")
+# Until 3.4, or with info_log_address_format = internal, a local part is not quoted and may hold anything: also a whole
+# line of its own. The real one then stands in what looks like the reason. Since 3.11 a real one has tls=.
+_SECOND_LINE = re.compile(
+    r">, (?:orig_to=<[^>]*>, )?relay=[^\s,]+, (?:conn_use=\d+, )?delay=[\d.]+, delays=[\d./]+, dsn="
+)
+# global/mail_queue.h. A short id is hexadecimal, a long one has no vowels and a z; words such as "warning" and "TLSRPT"
+# stand in the same place and have no digit.
+_LONG = "[B-DF-HJ-NP-TV-Zb-df-hj-np-tv-y]"
+_QUEUE_ID = re.compile(rf"((?=[A-Za-z]{{0,32}}\d)[0-9A-Za-z]{{5,32}}|[A-F]{{6,21}}|{_LONG}{{10,20}}z{_LONG}{{1,20}}): ")
 _HANDSHAKE = re.compile(
     r"(?P<trust>Anonymous|Untrusted|Trusted|Verified) TLS connection (?P<kind>established|reused) to "
-    r"(?P<host>[^\s\[\]]*)\[(?P<ip>[^\]\s]*)\](?::(?P<port>\d{1,5}))?: (?P<what>.*)",
+    r"(?P<host>[^\s\[\]]{0,300})\[(?P<ip>[^\]\s]{0,300})\](?::(?P<port>\d{1,5}))?: (?P<what>.*)",
     re.DOTALL,
 )
-_PEER = re.compile(r"(?P<host>[^\s\[\],]*)\[(?P<ip>[^\]\s]*)\](?::(?P<port>\d{1,5}))?")
+_PEER = re.compile(r"(?P<host>[^\s\[\],]{0,300})\[(?P<ip>[^\]\s]{0,300})\](?::(?P<port>\d{1,5}))?")
 _PROXY_CONNECT = re.compile(r"CONNECT to \[(?P<ip>[^\]\s]*)\]:(?P<port>\d{1,5})")
 # From here on the remote server speaks: smtp_proto.c, smtp_trouble.c, smtp_sasl_glue.c.
-_REMOTE = re.compile(r"(?:said|refused to talk to me|refused to start TLS): ")
-_REPLY_TO = " (in reply to "
+_REMOTE = re.compile(r"H\[A\] (?:said|refused to talk to me|refused to start TLS): ")
+_REPLY_TO = re.compile(r" \(in reply to [^()]{1,60}\)\)?$")
 _PHRASE_MAX = 200
+_HEAD_MAX = 600  # holds the longest host name, in front of which nothing of the remote server stands
+_REFUSED = "certificate verification failed for "
 _SUSPENDED = "delivery temporarily suspended: "
 
-# rsyslog's imuxsock and systemd-journald, when they limit the rate.
-LOST = re.compile(r"(?:[Ss]uppressed|lost) \d{1,9} messages")
+_DROPPING = "begin to drop messages"
+# systemd-journald and rsyslog (runtime/ratelimit.c, and imuxsock before it), when they limit the rate.
+LOST = re.compile(rf"(?:[Ss]uppressed|lost) \d{{1,9}} messages|\d messages lost due to|{_DROPPING}")
 
 _summary_of = Phrases(read_summary)
 _tls_status_of = Phrases(read_tls_status)
@@ -188,7 +200,13 @@ def read_event(record: Record) -> Event | Unread:
             return _qmgr_event(record.text)
         case "master":
             return _master_event(record.text)
-    return LinesLost() if LOST.search(record.text) else NOTHING
+    return LinesLost(_DROPPING in record.text) if LOST.search(record.text) else NOTHING
+
+
+def queue_id_of(text: str) -> str | None:
+    """Return the queue id that the text begins with, if it does."""
+    found = _QUEUE_ID.match(text)
+    return found[1] if found else None
 
 
 def _client_event(text: str, *, lmtp: bool) -> Event | Unread:
@@ -204,7 +222,7 @@ def _tls_event(text: str) -> Event | Unread:
         return _handshake(text)
     if text.startswith("SSL_connect error to "):
         return HandshakeFailure()
-    if "certificate verification failed for " in text:
+    if _REFUSED in text:
         return _verify_failure(text)
     if text.startswith("warning: connect to private/tlsproxy") or "disabling TLS support" in text:
         return LocalFault()
@@ -227,10 +245,11 @@ def _peer(found: re.Match[str]) -> Peer:
 
 
 def _verify_failure(text: str) -> Event:
-    found = _PEER.search(text)
+    head, refused, tail = text.partition(_REFUSED)
+    found = _PEER.match(tail)
     if not found:
         return NOTHING
-    cause = _verify_failure_of(_PEER.sub("H[A]", text, count=1)[:_PHRASE_MAX])
+    cause = _verify_failure_of(f"{head[:_PHRASE_MAX]}{refused}H[A]{tail[found.end() :][:_PHRASE_MAX]}")
     return VerifyFailure(_peer(found), cause) if cause else NOTHING
 
 
@@ -246,17 +265,28 @@ def _queue_event(queue_id: str, text: str, *, local: bool) -> Event | Unread:
 def _reason(text: str) -> Reason:
     """Cut out what varies: the queue manager's prefix, the host, the remote server's words."""
     text = text.removeprefix(_SUSPENDED)
-    remote = _REMOTE.search(text[:_PHRASE_MAX])
+    head = _PEER.sub("H[A]", text[:_HEAD_MAX], count=1)
+    remote = _REMOTE.search(head)
     if remote:
-        text = text[: remote.end() - 1] + text[text.rfind(_REPLY_TO) :][:_PHRASE_MAX] * (_REPLY_TO in text)
-    return _reason_of(_PEER.sub("H[A]", text[:_PHRASE_MAX], count=1))
+        head = head[: remote.end() - 1] + _reply_to(text)
+    return _reason_of(head[:_PHRASE_MAX])
+
+
+def _reply_to(text: str) -> str:
+    """Return which command the remote server answered: Postfix says it behind the answer, at the very end."""
+    found = _REPLY_TO.search(text[-_PHRASE_MAX:])
+    if found:
+        return found[0]
+    return "" if text.endswith(")") else " (cut off"
 
 
 def _attempt(queue_id: str, text: str, *, local: bool) -> Event | Unread:
     found = _STATUS_LINE.match(text) or _unquoted_status_line(text)
     if not found:
         return Unread("a delivery line that does not read to=<…>, relay=…, delay=…, delays=…, dsn=…, status=…")
-    status = found["status"]
+    status, reason = found["status"], found["reason"] or ""
+    if ">, " in reason and _SECOND_LINE.search(reason):
+        return Unread("a delivery line that can be read in two ways, because an address in it looks like such a line")
     if status in _PROBES:
         return QueueLine(queue_id)
     outcome = _OUTCOMES.get(status)
@@ -277,18 +307,18 @@ def _attempt(queue_id: str, text: str, *, local: bool) -> Event | Unread:
         tls_status,
         found["dsn"],
         outcome,
-        None if outcome is Outcome.SENT else _reason((found["reason"] or "").removeprefix("(")),
+        None if outcome is Outcome.SENT else _reason(reason.removeprefix("(")),
     )
 
 
 def _unquoted_status_line(text: str) -> re.Match[str] | None:
     """Read an address with odd characters, if there is only one way to read the line."""
-    heads = list(_UNQUOTED.finditer(text))
-    if len(heads) != 1 or text.count(" relay=") != 1:
+    if text.count(" relay=") != 1 or text.count(">, orig_to=<") > 1:
         return None
-    recipient = heads[0]["recipient"]
+    addresses, _, tail = text.partition(">, relay=")
+    recipient, _, _ = addresses.partition(">, orig_to=<")
     _, _, domain = recipient.rpartition("@")
-    return _STATUS_LINE.match(f"to=<@{domain}>, {text[heads[0].end() :]}")
+    return _STATUS_LINE.match(f"to=<@{domain}>, relay={tail}")
 
 
 _relays: dict[tuple[str, str | None, str | None, bool], Relay] = {}

@@ -44,6 +44,8 @@ class Phase(StrEnum):
     """No mail transaction: no connection, greeting, EHLO, STARTTLS, certificate."""
     MAIL = "mail"
     """MAIL FROM or later: by then TLS is decided."""
+    NOT_TOLD = "not_told"
+    """The line was cut off before it says which command the server answered."""
 
 
 class Reason(NamedTuple):
@@ -192,6 +194,8 @@ _WHYS = (
     _Why("host H[A] said: (in reply to EHLO", "smtp/smtp_proto.c:smtp_helo", Reason(Cause.UNRELATED, _BEFORE)),
     _Why("host H[A] said: (in reply to HELO", "smtp/smtp_proto.c:smtp_helo", Reason(Cause.UNRELATED, _BEFORE)),
     _Why("host H[A] said: (in reply to LHLO", "smtp/smtp_proto.c:smtp_helo", Reason(Cause.UNRELATED, _BEFORE)),
+    _Why("host H[A] said: (cut off", "util/msg_syslog.c: a line ends at 2000 bytes",
+         Reason(Cause.UNRELATED, Phase.NOT_TOLD, ends_session=False)),
     _Why("host H[A] said", "smtp/smtp_proto.c:smtp_loop", Reason(Cause.UNRELATED, Phase.MAIL, ends_session=False)),
     _Why("SASL authentication failed", "smtp/smtp_sasl_glue.c", Reason(Cause.UNRELATED, _BEFORE)),
     _Why("connect to H[A]", "smtp/smtp_connect.c:smtp_connect_sock", Reason(Cause.UNRELATED, _BEFORE)),

@@ -16,9 +16,12 @@ from maillog.postfix.events import Attempt, Peer
 from maillog.postfix.grammar import Summary
 
 PROCESS_LIMIT = 10_000
-PROCESS_IDLE = timedelta(hours=1)
-# A delivery line is written after its session ended, with whole seconds and behind the log lines of other recipients.
-CLOCK_SLACK = timedelta(seconds=10)
+# max_idle, and the longest that smtp(8) may stay silent within one request (several time limits of 300 s, or 600 s).
+MAX_IDLE = timedelta(seconds=100)
+PROCESS_IDLE = timedelta(minutes=20)
+# Whole seconds, and the time that a line takes to the logger. Lines of later recipients may stand behind many others.
+FIRST_SLACK = timedelta(seconds=3)
+LATER_SLACK = timedelta(seconds=30)
 
 
 class Tie(Enum):
@@ -29,15 +32,16 @@ class Tie(Enum):
     SILENT = auto()
     """There was no summary for the attempt's session."""
     DOUBTFUL = auto()
-    """There is a summary for this host and queue id, but it does not fit the times of the attempt."""
+    """There is a summary that may be of another session: it cannot be read, or its time does not fit."""
 
 
 @dataclass(slots=True)
 class Session:
     """A TLS session that a process announced."""
 
-    peer: Peer
-    summary: Summary
+    peer: Peer | None
+    summary: Summary | None
+    """Both are None where the line could not be read: there is a session, nobody knows with whom."""
     time: datetime
     queue_id: str | None = None
     """The request that the session serves; None until the first line that names one."""
@@ -57,6 +61,8 @@ class Process:
     trouble: Cause | None = None
     """Why TLS failed at an earlier MX host of this request."""
     local_fault: bool = False
+    doubtful_birth: bool = False
+    """It was silent for long, so it may be another process under the same number: when it was born is not known."""
 
     def serves(self, queue_id: str) -> None:
         """Note that a line names this queue id. A session that served another request is spent."""
@@ -81,10 +87,13 @@ class Process:
         session = self.session
         if session is None:
             return Tie.SILENT
+        if session.summary is None:
+            return Tie.DOUBTFUL
         if session.peer != attempt.relay[:3]:
             self.session = None
             return Tie.SILENT
-        if time - session.time > timedelta(seconds=attempt.setup) + CLOCK_SLACK:
+        slack = FIRST_SLACK if session.request is None else LATER_SLACK
+        if time - session.time > timedelta(seconds=attempt.setup) + slack:
             return Tie.DOUBTFUL
         if session.request not in (None, attempt.request):
             return Tie.DOUBTFUL
@@ -99,10 +108,15 @@ class Processes:
         self._known: dict[tuple[str | None, str, int | None], Process] = {}
         self._births = 0
 
-    def get(self, key: tuple[str | None, str, int | None], time: datetime) -> Process:
-        """Return the process that writes under this instance, program and number, new if need be."""
+    def get(self, key: tuple[str | None, str, int | None], time: datetime, setup: float = 0) -> Process:
+        """
+        Return the process that writes under this instance, program and number, new if need be.
+
+        ``setup`` is for how many seconds it has been at work on what it now writes of.
+        """
         process = self._known.get(key)
         if process is not None and abs(time - process.seen) < PROCESS_IDLE:
+            process.doubtful_birth |= abs(time - process.seen) > MAX_IDLE + timedelta(seconds=setup)
             process.seen = time
             return process
         self._known.pop(key, None)
@@ -112,9 +126,14 @@ class Processes:
         process = self._known[key] = Process(self._births, time)
         return process
 
-    def forget(self) -> None:
-        """Forget all processes: master(8) started anew, or lines were lost."""
-        self._known.clear()
+    def forget(self, instance: str | None = None) -> bool:
+        """
+        Forget the processes of an instance, or all; return whether none is left.
+
+        Services may have names of their own below that of their instance, such as ``postfix/relay``.
+        """
+        self._known = {key: process for key, process in self._known.items() if not _belongs(key[0], instance)}
+        return not self._known
 
     def carry(self) -> JsonValue:
         """Return the state as JSON."""
@@ -131,6 +150,10 @@ class Processes:
         }
 
 
+def _belongs(name: str | None, instance: str | None) -> bool:
+    return instance is None or name == instance or (name or "").startswith(f"{instance}/")
+
+
 def _process_to_json(process: Process) -> JsonValue:
     value = asdict(process)
     value["seen"] = process.seen.isoformat()
@@ -142,12 +165,11 @@ def _process_to_json(process: Process) -> JsonValue:
 def _process_from_json(value: JsonValue) -> Process:
     session = value["session"]
     if session:
-        trust, *rest = session["summary"]
         session = Session(
             **session
             | {
-                "peer": Peer(*session["peer"]),
-                "summary": Summary(Authentication(trust), *rest),
+                "peer": session["peer"] and Peer(*session["peer"]),
+                "summary": session["summary"] and _summary(*session["summary"]),
                 "time": datetime.fromisoformat(session["time"]),
             }
         )
@@ -159,3 +181,7 @@ def _process_from_json(value: JsonValue) -> Process:
             "trouble": value["trouble"] and Cause(value["trouble"]),
         }
     )
+
+
+def _summary(trust: JsonValue, *rest: JsonValue) -> Summary:
+    return Summary(Authentication(trust), *rest)

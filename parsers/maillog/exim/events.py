@@ -170,8 +170,6 @@ def _daemon_event(text: str) -> Event:
 
 
 def _delivery_event(queue_id: str, flag: Flag, text: str) -> Event | Unread:
-    if text.endswith(_OVERFLOW):  # log.c:log_vwrite cuts at 8192 bytes
-        return Unread("a delivery line that Exim cut because it was too long")
     found = _FIRST_FIELD[flag].search(text, 3)
     end = found.start() if found else len(text)
     head, block = Head(queue_id, flag, text[3:end]), text[end:]
@@ -184,6 +182,8 @@ def _delivery_event(queue_id: str, flag: Flag, text: str) -> Event | Unread:
 
 
 def _sent(head: Head, block: str) -> Event | Unread:
+    if block.endswith(_OVERFLOW):  # log.c:log_vwrite cuts at 8192 bytes; X= may have stood there
+        return Unread("a delivery line that Exim cut because it was too long")
     fields, confirmed, confirmation = block.partition(_CONFIRMATION)
     if confirmed and not _CONFIRMED.fullmatch(confirmation):
         return Unread('a delivery line whose C="…" does not end where Exim ends it')

@@ -143,6 +143,7 @@ def test_cipher_that_is_not_logged_ends_what_was_proven() -> None:
     silent = clear(3, "known", "198.51.100.30")
     assert security(proof, off, silent, proof)[2] is UNKNOWN
     assert security(proof, off, ARRIVAL, silent)[2] is UNKNOWN
+    assert security(proof, off, ARRIVAL, clear(4))[2] is UNKNOWN
 
 
 def test_reply_is_no_proof() -> None:
@@ -174,9 +175,14 @@ def test_arrivals_do_not_outvote_deliveries_that_fell_silent() -> None:
 
 
 def test_daemon_start_begins_a_new_period() -> None:
-    """After a restart the settings may be others, so proofs before it say nothing of deliveries far behind it."""
-    found = read((0, SENT), (1, STARTED), *((2 + number, clear(number)) for number in range(60)))
-    assert [one.tls.security for one in found] == [Security.ENCRYPTED] + [UNKNOWN] * 60
+    """A restart may have changed the settings, so proofs before one and after another say nothing of what is between."""
+    assert security(SENT, DONE, clear(1), SENT) == [Security.ENCRYPTED, PLAINTEXT, Security.ENCRYPTED]
+    assert security(SENT, DONE, STARTED, clear(1), STARTED, SENT) == [Security.ENCRYPTED, UNKNOWN, Security.ENCRYPTED]
+
+
+def test_arrival_does_not_make_a_proof_older() -> None:
+    """What a daemon read at its start does not replace what a delivery showed just now."""
+    assert security((0, STARTED), (20_000, SENT), (20_001, ARRIVAL), (20_002, clear(1)))[1] is PLAINTEXT
 
 
 FALLBACK = "TLS session: (gnutls_handshake): rxd alert: Internal error: delivering unencrypted to {} (not in {})"

@@ -3,6 +3,7 @@
 # ruff: noqa: E501, because the lines of a log stay whole
 
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
@@ -197,6 +198,7 @@ HOSTILE = {
     "no valid domain": f"=> a@b..example {RT} {MX}",
     "no valid address": f"=> a@b.example {RT} H=mx [300.1.2.3]",
     "cut off": f"=> a@b.example {RT} {MX} X=TLS1.3:A **** log string overflowed log buffer ****",
+    "pipe character, then fields out of order": f"=> |x@good.example {RT} {MX} free text",
     "no error number": f"== a@b.example {RT}",
     "no fields": "=> a@b.example and more",
 }
@@ -206,6 +208,42 @@ HOSTILE = {
 def test_line_with_two_readings_is_unread(text: str) -> None:
     """Where somebody else's text may stand in for a field, or a field is missing, the line is counted as unread."""
     assert isinstance(read_event(record(f"{ID} {text}")), Unread)
+
+
+def test_cut_line_says_so() -> None:
+    """A delivery that Exim cut at the end of its buffer is unread for that reason: X= may be what is missing."""
+    found = read_event(record(f"{ID} => a@b.example {RT} {MX}{' <' * 9} **** log string overflowed log buffer ****"))
+    assert isinstance(found, Unread)
+    assert "too long" in found.reason
+    cut_reply = f"** a@b.example {RT} {MX}: SMTP error from remote mail server after DATA: 550 **** log string overflowed log buffer ****"
+    assert attempt(cut_reply).outcome is Outcome.BOUNCED
+
+
+def test_phrases_hold_nothing_of_the_remote_side(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hosts, addresses, replies and certificate names are cut out before the grammar sees a phrase."""
+    phrases: list[str] = []
+
+    def listening(read: Callable[[str], object]) -> Callable[[str], object]:
+        def listen(phrase: str) -> object:
+            phrases.append(phrase)
+            return read(phrase)
+
+        return listen
+
+    for name in ("_note_of", "_reason_of", "_route_of"):
+        monkeypatch.setattr(events, name, listening(getattr(events, name)))
+    remote = "SMTP error from remote mail server after RCPT TO:<secret@g.example>: 450 secret"
+    for text in (
+        f"H=secret.example [198.51.100.7]: {remote}",
+        "[198.51.100.7] SSL verify error: depth=0 error=self-signed certificate cert=/CN=secret",
+        '[198.51.100.7] SSL verify error: certificate name mismatch: DN="/CN=secret" H="secret.example"',
+        f"== secret@g.example F=<secret@g.example> {RT} defer (-44) {MX}: {remote}",
+        f"** secret@g.example {RT} {MX}: {remote}",
+        f'=> secret@g.example P=<secret@g.example> {RT} S=12 {MX} C="250 secret"',
+    ):
+        read_event(record(f"{ID} {text}"))
+    assert len(phrases) == 8
+    assert "secret" not in "".join(phrases)
 
 
 NOTES = {

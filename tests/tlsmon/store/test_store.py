@@ -1,0 +1,163 @@
+"""The table, its schema, and the documents beside it."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable, write_deltalake
+from tests.tlsmon.logs import contents, day, encrypted, ingest, silent
+
+from tlsmon.errors import TlsmonError
+from tlsmon.rollup.model import Key, Span
+from tlsmon.store import frame, schema
+from tlsmon.store.arrow import SCHEMA, rows_of, table_of
+from tlsmon.store.bookmark import Bookmark, Mark, Totals
+from tlsmon.store.documents import Documents
+from tlsmon.store.positions import Positions, Step
+from tlsmon.store.table import ConflictError, StoreError, Table
+
+LOG = "0123456789abcdef" * 2
+PAGE = Path(__file__).parents[3] / "docs/store.md"
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Table:
+    """Return a new, empty table."""
+    return Table.open_or_create(str(tmp_path / "store"))
+
+
+def test_columns_are_those_of_a_row() -> None:
+    """The schema has the fields of a row, in their order; ``count`` is the deliveries of a span."""
+    names = [*Key._fields, *("count" if name == "deliveries" else name for name in Span._fields)]
+    assert names == [column.name for column in schema.COLUMNS]
+
+
+def test_page_shows_the_columns() -> None:
+    """The documentation has the table of columns that the code has."""
+    assert schema.markdown() in PAGE.read_text()
+
+
+def test_rows_survive_arrow(tmp_path: Path) -> None:
+    """Rows come back from the table as they went in."""
+    (tmp_path / "mail.log").write_bytes(day(50))
+    ingest(tmp_path / "store", tmp_path / "mail.log")
+    rows = contents(tmp_path / "store")
+    assert sorted(rows, key=repr) == sorted(rows_of(table_of(rows)), key=repr)
+    assert table_of([]).schema == SCHEMA
+
+
+def test_newer_schema_is_refused(tmp_path: Path) -> None:
+    """A store of a newer version is not read, and the message says what to do."""
+    DeltaTable.create(
+        tmp_path / "store", SCHEMA, configuration={schema.VERSION_PROPERTY: "99"}, raise_if_key_not_exists=False
+    )
+    with pytest.raises(StoreError, match=r"written by a newer tlsmon \(schema 99; this version reads 1\)") as caught:
+        Table.open(str(tmp_path / "store"))
+    assert caught.value.hint == "Update tlsmon on this machine."
+
+
+def test_foreign_table_is_refused(tmp_path: Path) -> None:
+    """A Delta table of somebody else is neither read nor written."""
+    write_deltalake(tmp_path / "store", pa.table({"a": [1]}))
+    with pytest.raises(StoreError, match="was not made by tlsmon"):
+        Table.open_or_create(str(tmp_path / "store"))
+
+
+def test_no_store_is_told(tmp_path: Path) -> None:
+    """Where there is no store, reading says how to make one, and makes none."""
+    with pytest.raises(StoreError, match="there is no store yet"):
+        Table.open(str(tmp_path / "store"))
+    assert not (tmp_path / "store").exists()
+
+
+def test_competitor_is_noticed(table: Table) -> None:
+    """Of two commits of the same log from the same state the second is refused, whatever its offset."""
+    other = Table.open(table.location)
+    Positions(table).commit([], [Step(LOG, None, Bookmark(10, (Mark.of(10, b"x"),)))])
+    with pytest.raises(ConflictError):
+        Positions(other).commit([], [Step(LOG, None, Bookmark(20, (Mark.of(20, b"y"),)))])
+    other.refresh()
+    found = Positions(other).bookmark(LOG)
+    assert found is not None
+    assert found.offset == 10
+
+
+def test_other_logs_are_no_competitors(table: Table) -> None:
+    """Commits of different logs from the same state both succeed."""
+    other = Table.open(table.location)
+    Positions(table).commit([], [Step(LOG, None, Bookmark(10))])
+    Positions(other).commit([], [Step(LOG[::-1], None, Bookmark(20))])
+    assert Positions(Table.open(table.location)).bookmark(LOG) == Bookmark(10)
+
+
+def test_uncommitted_document_does_not_count(table: Table) -> None:
+    """A document that was written before a crash, without its commit, changes nothing."""
+    positions = Positions(table)
+    positions.commit([], [Step(LOG, None, Bookmark(10))])
+    Documents(Path(table.location) / "_carry").write(LOG, 99, Bookmark(99).to_bytes())
+    assert positions.bookmark(LOG) == Bookmark(10)
+
+
+def test_only_the_current_document_stays(table: Table) -> None:
+    """Documents of earlier states are removed once they are superseded, also at the same offset."""
+    positions = Positions(table)
+    states = [Bookmark(10), Bookmark(20, carry={"a": 1}), Bookmark(20)]
+    for before, after in zip([None, *states], states, strict=False):
+        positions.commit([], [Step(LOG, before, after)])
+    folder = Path(table.location) / "_carry" / LOG
+    assert len(list(folder.iterdir())) == 1
+    assert positions.bookmark(LOG) == Bookmark(20)
+
+
+def test_damaged_document_is_told(table: Table) -> None:
+    """A missing or changed document is an error with advice, never a silent fresh start."""
+    Positions(table).commit([], [Step(LOG, None, Bookmark(10))])
+    (document,) = (Path(table.location) / "_carry" / LOG).iterdir()
+    document.write_bytes(document.read_bytes().replace(b"10", b"11"))
+    with pytest.raises(StoreError, match="is missing or damaged"):
+        Positions(table).bookmark(LOG)
+
+
+def test_vacuum_leaves_the_positions_alone(tmp_path: Path) -> None:
+    """Even a full vacuum without retention, as other engines may run it, does not touch the documents."""
+    log, store = tmp_path / "mail.log", tmp_path / "store"
+    log.write_bytes(day(50))
+    ingest(store, log)
+    (store / "stray.parquet").write_bytes(b"")
+    removed = DeltaTable(store).vacuum(0, dry_run=False, enforce_retention_duration=False, full=True)
+    assert removed == ["stray.parquet"]
+    assert ingest(store, log).new_deliveries == 0
+
+
+def test_bookmark_survives_its_document() -> None:
+    """A bookmark comes back as it was; a document of another format is refused in plain words."""
+    bookmark = Bookmark(7, (Mark.of(7, b"seven"),), Totals(1, 2, 3, 4, 5), {"state": [1]})
+    assert Bookmark.from_bytes(bookmark.to_bytes()) == bookmark
+    with pytest.raises(TlsmonError, match="this version of tlsmon cannot read"):
+        Bookmark.from_bytes(b'{"format": 99}')
+
+
+def test_frame_has_the_types_of_the_schema(tmp_path: Path) -> None:
+    """The DataFrame has the settled rows with the types of the schema, without provisional ones."""
+    log, store = tmp_path / "mail.log", tmp_path / "store"
+    # The silent delivery is provisional until a proof comes after it.
+    for text in (encrypted(0) + silent(100), encrypted(0) + silent(100) + encrypted(200, 2, 300)):
+        log.write_bytes(text)
+        ingest(store, log)
+    found = frame.deliveries(Table.open(str(store)))
+    kinds = {column.name: column.kind for column in schema.COLUMNS}
+    assert list(found.columns) == [name for name in kinds if name != "provisional"]
+    assert [name for name in found.columns if found[name].dtype != frame.DTYPES[kinds[name]]] == []
+    assert found["count"].sum() == 3
+    assert len(found) == len(contents(store)) == 3
+    assert (found["count"] > 0).all()
+
+
+def test_personal_data_stays_out(tmp_path: Path) -> None:
+    """No local part is anywhere in the store, not even of a line that is cut off in the middle."""
+    log, store = tmp_path / "mail.log", tmp_path / "store"
+    log.write_bytes(day(50)[:-40])
+    ingest(store, log)
+    files = [path for path in store.rglob("*") if path.is_file()]
+    assert files
+    assert [path for path in files if b"local.part" in path.read_bytes()] == []

@@ -12,8 +12,8 @@ dropped too on ``>>`` (never set there), and a ``CV=no`` on a continued connecti
 
 *Whether a line without X= means clear text.* It does after "delivering unencrypted to" that very host; else only where
 the selector ``tls_cipher`` was on, which :class:`TlsLogging` decides. Every delivery process reads the configuration
-afresh, so a delivery's line number stands for its birth. A daemon does not: what it logs of arrivals shows the settings
-at its own start, so they count as one proof, at that time.
+afresh, so a delivery's line number stands for its birth. A daemon does not: what its children log, arrivals and
+cutthrough deliveries, shows the settings at the daemon's own start.
 
 *Why a retry time ran out.* The line that says so does not tell; the last attempt of the same message and address did,
 or else the last one to that domain.
@@ -112,14 +112,16 @@ class EximDeliveries:
         self._clock = _EPOCH
         self._version: Version | None = None
         self._daemon: tuple[int, datetime] | None = None
-        self._proven = False
-        """No arrival is needed as proof in this period."""
+        """Birth of the daemon; the log's beginning until one starts, None where deliveries show other settings."""
+        self._daemon_proven = False
+        self._last_proof: datetime | None = None
 
     def feed(self, record: Record) -> list[Found]:
         """Take the next record in log order; return what is now known for sure."""
         self._born += 1
         self._clock = max(self._clock, record.time)
-        self._daemon = self._daemon or (0, record.time)
+        if self._born == 1:
+            self._daemon = (0, record.time)
         found: list[Found] = [*self._finish_old()]
         event = read_event(record)
         match event:
@@ -132,7 +134,7 @@ class EximDeliveries:
             case Completed():
                 found += self._finish(event.queue_id)
             case Arrival():
-                found += self._arrival()
+                found += self._daemon_proof(None)
             case DaemonStarted():
                 found += self._daemon_started(event.version, record.time)
         return found
@@ -160,20 +162,38 @@ class EximDeliveries:
             _tls(event, self._version),
             result,
         )
-        run.held.append(Held(self._born, event.route.transport, delivery))
-        decided = self._cipher_logging(event.route, time)
+        run.held.append(Held(self._birth(event.flag), event.route.transport, delivery))
+        decided = self._cipher_logging(event, time)
         if len(run.held) > HELD_LIMIT:
             decided += self._finish(event.queue_id, whole=False)
         return decided
 
-    def _cipher_logging(self, route: Route, time: datetime) -> list[Delivery]:
+    def _birth(self, flag: Flag) -> int:
+        """Return the birth of the process that delivered: a new one, or a child of the daemon for cutthrough."""
+        if flag is Flag.CUT_THROUGH:
+            return self._daemon[0] if self._daemon else 0
+        return self._born
+
+    def _cipher_logging(self, event: Attempt, time: datetime) -> list[Delivery]:
         """Take what the line shows of the selector: X= that it is on, CV= or DN= without X= that it is off."""
+        route = event.route
+        if route.cipher_logged and event.flag is Flag.CUT_THROUGH:
+            return self._daemon_proof(route.relay.ip)
         if route.cipher_logged:
-            return self._proof(self._born, time, route.relay.ip)
+            self._last_proof = time
+            return self._logging.proof(self._born, time, route.relay.ip)
         if route.encrypted:
-            self._proven = True  # what an older daemon logs of arrivals says nothing of deliveries from here
+            self._daemon, self._last_proof = None, None
             return self._logging.boundary()
         return []
+
+    def _daemon_proof(self, relay: str | None) -> list[Delivery]:
+        """Take X= of a daemon's child as proof of what the daemon read at its start; once is enough for arrivals."""
+        if self._daemon is None or (self._daemon_proven and relay is None):
+            return []
+        self._daemon_proven = True
+        born, time = self._daemon
+        return self._logging.proof(born, self._last_proof or time, relay)
 
     def _note(self, event: HostNote) -> None:
         run = self._run(event.queue_id)
@@ -186,21 +206,12 @@ class EximDeliveries:
             case NoteKind.FAILED:
                 run.causes[ip] = _graver(run.causes.get(ip), event.note.cause)
 
-    def _arrival(self) -> list[Delivery]:
-        """Take an encrypted arrival as proof of what its daemon read, once, and only if nothing better is known."""
-        if self._proven or self._daemon is None:
-            return []
-        return self._proof(*self._daemon, None)
-
     def _daemon_started(self, version: Version, time: datetime) -> list[Delivery]:
         """Begin a new period: somebody started a daemon, most likely because the settings or the version changed."""
         decided = [*self._finish_all(), *self._logging.boundary()]
-        self._version, self._daemon, self._proven = version, (self._born, time), False
+        self._version, self._daemon = version, (self._born, time)
+        self._daemon_proven, self._last_proof = False, None
         return decided
-
-    def _proof(self, born: int, time: datetime, relay: str | None) -> list[Delivery]:
-        self._proven = True
-        return self._logging.proof(born, time, relay)
 
     # --- the lines of one message ------------------------------------------------------------------------------------
     def _run(self, queue_id: str) -> Run:
@@ -271,7 +282,8 @@ class EximDeliveries:
             "clock": self._clock.isoformat(),
             "version": self._version,
             "daemon": self._daemon and [self._daemon[0], self._daemon[1].isoformat()],
-            "proven": self._proven,
+            "daemon_proven": self._daemon_proven,
+            "last_proof": self._last_proof and self._last_proof.isoformat(),
             "logging": self._logging.carry(),
         }
 
@@ -290,7 +302,8 @@ class EximDeliveries:
         self._clock = datetime.fromisoformat(state["clock"])
         self._version = state["version"] and (state["version"][0], state["version"][1])
         self._daemon = state["daemon"] and (state["daemon"][0], datetime.fromisoformat(state["daemon"][1]))
-        self._proven = state["proven"]
+        self._daemon_proven = state["daemon_proven"]
+        self._last_proof = state["last_proof"] and datetime.fromisoformat(state["last_proof"])
         self._logging.restore(state["logging"])
 
 

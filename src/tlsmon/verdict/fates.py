@@ -109,7 +109,7 @@ def _fate(item: Seen, chances: Chances, level: str, queue_days: float) -> Fate:
         return Fate.DELIVERED
     if standing is not Standing.BAD:
         return Fate.UNKNOWN
-    if _bounces_at_once(observation, level):
+    if bounces_at_once(observation, level):
         return Fate.LOST
     others = chances.failing(without=observation.address)
     if others is not None and others <= REROUTED_AT and chances.refused < ADDRESS_LIMIT:
@@ -131,7 +131,7 @@ def _standing_now(item: Seen, behaviour: Behaviour | None) -> Standing:
     return Standing.BAD if behaviour.share_bad > 0.5 else Standing.GOOD  # noqa: PLR2004
 
 
-def _bounces_at_once(observation: Observation, level: str) -> bool:
+def bounces_at_once(observation: Observation, level: str) -> bool:
     """
     Tell whether the refusal is final.
 

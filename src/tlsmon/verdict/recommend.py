@@ -71,8 +71,7 @@ def recommend(
     def provider_of(host: str) -> str:
         return provider(host) or host
 
-    facts = sender_facts(observations)
-    seen = [Seen(item, standing(item, level, facts[item.sender], thresholds.oldest_protocol)) for item in observations]
+    seen = at_level(observations, level, thresholds.oldest_protocol)
     judgements = judge(seen, level, thresholds, provider_of)
     reason = hold(seen, provider_of)
     if reason:
@@ -87,6 +86,12 @@ def recommend(
         smarthost(observations),
         _coverage(observations, judgements),
     )
+
+
+def at_level(observations: Sequence[Observation], level: str, oldest_protocol: str) -> list[Seen]:
+    """Return the observations with what they say at a level; the senders' settings are told by them together."""
+    facts = sender_facts(observations)
+    return [Seen(item, standing(item, level, facts[item.sender], oldest_protocol)) for item in observations]
 
 
 def _coverage(observations: Sequence[Observation], judgements: Sequence[Judgement]) -> Coverage:

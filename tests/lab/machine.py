@@ -85,6 +85,9 @@ class Machine:
             daemon.wait()
 
     def collect(self, inside: str, target: Path) -> None:
-        """Copy a file that the run wrote in the overlay folder of ``inside``."""
-        folder = os.path.dirname(inside)
-        shutil.copyfile(self._mounts[folder] / os.path.basename(inside), target)
+        """Copy a file that the run wrote below one of its overlays."""
+        for mount, copy in self._mounts.items():
+            if inside.startswith(f"{mount}/"):
+                shutil.copyfile(copy / inside.removeprefix(f"{mount}/"), target)
+                return
+        raise ValueError(f"{inside} lies in no overlay of the run")

@@ -41,6 +41,8 @@ def _join(network: Network) -> None:
         _ip("-n", name, "link", "set", "lab0", "up")
     for other_end in _RECEIVER_LINK:
         _ip("-n", network.mta, "route", "add", "default", "via", other_end.split("/")[0])
+    # IPv6, unlike IPv4, lets nobody bind an address of a local route without this.
+    _ip("netns", "exec", network.receivers, "sh", "-c", "echo 1 > /proc/sys/net/ipv6/ip_nonlocal_bind")
     for prefix in _RECEIVERS:
         _ip("-n", network.receivers, "route", "add", "local", prefix, "dev", "lo")
 

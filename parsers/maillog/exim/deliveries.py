@@ -7,8 +7,7 @@ Whether a delivery was encrypted stands on its own line (X=, CV= or DN=; ``deliv
 
 *Whether CV= can be believed.* Exim keeps the state of the certificate check for a whole transport run and writes the
 last session's state on all its addresses. So the lines of a message are held until ``Completed``, or ``RUN_TIME`` after
-its last line, and where one transport reached several hosts for several addresses, CV= of all of them is dropped. It is
-dropped too on ``>>`` (never set there), and a ``CV=no`` on a continued connection is from 4.90 to 4.98 (proxied TLS).
+its last line, and where one transport reached several hosts for several addresses, CV= of all of them is dropped.
 
 *Whether a line without X= means clear text.* It does after "delivering unencrypted to" that very host; else only where
 the selector ``tls_cipher`` was on, which :class:`TlsLogging` decides. Every delivery process reads the configuration
@@ -22,7 +21,6 @@ or else the last one to that domain.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -35,26 +33,21 @@ from maillog.exim.events import (
     DaemonStarted,
     Flag,
     HostNote,
-    Route,
     read_event,
 )
-from maillog.exim.grammar import NoteKind, Phase
+from maillog.exim.grammar import NoteKind
+from maillog.exim.sessions import Version, relay_of, tls_of
 from maillog.model import (
-    Authentication,
     Cause,
     Delivery,
     Direction,
-    Evidence,
     Found,
     JsonValue,
     Outcome,
     Record,
-    Relay,
     Result,
-    Scope,
     Security,
     Source,
-    Tls,
     Unread,
 )
 from maillog.tls_logging import TlsLogging
@@ -65,15 +58,7 @@ HELD_LIMIT = 1_000
 """Deliveries held for one message."""
 CAUSES_LIMIT = 20_000
 
-Version = tuple[int, int]
-_CHAIN_ONLY = (4, 85)
-"""The last version whose CV=yes says nothing about the name (``tls_verify_cert_hostnames`` came with 4.86)."""
-_PROXIED_FIRST, _PROXIED_LAST = (4, 90), (4, 98)
-
 _EPOCH = datetime.fromtimestamp(0, UTC)
-_NO_SESSION = Tls(Security.NONE)
-_NOT_TOLD = Tls(Security.UNKNOWN)
-_CLEAR = Tls(Security.PLAINTEXT, None, Evidence.CORRELATED)
 _SENT = Result(Outcome.SENT)
 
 
@@ -158,8 +143,8 @@ class EximDeliveries:
             event.queue_id,
             Direction.OUTBOUND,
             event.domain,
-            _relay(event),
-            _tls(event, self._version),
+            relay_of(event),
+            tls_of(event, self._version),
             result,
         )
         run.held.append(Held(self._birth(event.flag), event.route.transport, delivery))
@@ -305,47 +290,6 @@ class EximDeliveries:
         self._daemon_proven = state["daemon_proven"]
         self._last_proof = state["last_proof"] and datetime.fromisoformat(state["last_proof"])
         self._logging.restore(state["logging"])
-
-
-def _relay(event: Attempt) -> Relay:
-    """Return the relay; what was delivered without a host stayed on this machine."""
-    relay = event.route.relay
-    if event.outcome is Outcome.SENT and relay.ip is None:
-        return relay._replace(scope=Scope.LOCAL)
-    return relay
-
-
-def _tls(event: Attempt, version: Version | None) -> Tls:
-    """Return what the line says about TLS, plaintext where a selector that is on would have said more."""
-    route = event.route
-    if route.relay.ip is None or route.relay.scope is Scope.LOCAL:
-        return _NO_SESSION
-    if route.encrypted:
-        return _encrypted(route.protocol, route.cipher, _authentication(event.flag, route, version))
-    if event.reason is None:
-        return _CLEAR
-    return _NO_SESSION if event.reason.phase is Phase.BEFORE_MAIL else _NOT_TOLD
-
-
-@lru_cache(maxsize=4096)
-def _encrypted(protocol: str | None, cipher: str | None, authentication: Authentication | None) -> Tls:
-    """Return one object for each distinct session."""
-    return Tls(Security.ENCRYPTED, authentication, Evidence.STATED, protocol, cipher)
-
-
-def _authentication(flag: Flag, route: Route, version: Version | None) -> Authentication | None:
-    if flag is Flag.CUT_THROUGH:
-        return None
-    match route.verified:
-        case "dane":
-            return Authentication.DANE
-        case "yes":
-            old = version is not None and version <= _CHAIN_ONLY
-            return Authentication.TRUSTED if old else Authentication.VERIFIED
-        case "no":
-            told = version is not None and not _PROXIED_FIRST <= version <= _PROXIED_LAST
-            return Authentication.UNTRUSTED if told or not route.continued else None
-    return None
 
 
 def _several_hosts(run: Run, transport: str | None) -> bool:

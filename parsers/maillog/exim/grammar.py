@@ -186,7 +186,7 @@ _COMMANDS_BEFORE = r"(?:initial connection|EHLO|HELO|LHLO|STARTTLS|AUTH|[A-Z-]*A
 _COMMANDS_MAIL = r"(?:MAIL|RCPT|DATA|BDAT|end of data|sending data|writing|QUIT|RSET|XCLIENT)"
 _SMTP_TROUBLE = (
     r"(?:SMTP error from remote mail server|SMTP timeout|Remote host closed connection in response to|"
-    r"Malformed SMTP reply in response to|Malformed SMTP reply from H\[A\] in response to|LMTP timeout)"
+    r"Malformed SMTP reply in response to|Malformed SMTP reply from H\[A\] in response to)"
     r"(?: after)? (?:pipelined )?"
 )
 
@@ -250,6 +250,12 @@ REASONS = (
     _why("not_tried", "deliver.c:deliver_message, transports/smtp.c:smtp_transport_entry",
          Reason(Cause.UNRELATED, attempted=False), r"[Rr]etry time not (?:yet )?reached",
          "retry time not reached for any host for 'D'", "Retry time not yet reached"),
+    _why("queued", "deliver.c:do_remote_deliveries, deliver_message; transports/smtp.c:smtp_transport_entry",
+         Reason(Cause.UNRELATED, attempted=False),
+         r"domain matches queue_smtp_domains|first-pass only routing due to|SMTP delivery explicitly queued|"
+         r"domain is held$|domain matches queue_domains",
+         "domain matches queue_smtp_domains, or -odqs set", "first-pass only routing due to -odqs, ",
+         "SMTP delivery explicitly queued", "domain is held"),
 )  # fmt: skip
 # The first that fits: a more exact statement stands before a wider one.
 _reason = pp.MatchFirst([statement.expression for statement in REASONS])

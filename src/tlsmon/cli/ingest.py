@@ -10,7 +10,7 @@ from tlsmon.api import LogReport, Report, Stop
 from tlsmon.cli.exits import Exit
 from tlsmon.cli.formats import Format, TableOrJson
 from tlsmon.cli.options import Host, Internet, Logs, Store, Timezone, UnreadFile
-from tlsmon.cli.output import moment, say, say_json, say_table, tell
+from tlsmon.cli.output import flush, moment, say, say_json, say_table, tell
 from tlsmon.cli.progress import progress_bar
 from tlsmon.cli.unread import unread_writer
 
@@ -55,6 +55,7 @@ def _tell_round(report: Report, format_: Format) -> None:
         say_json(_document(report), indent=None)
     elif report.new_deliveries:
         say(f"{report.new_deliveries:,} new deliveries.")
+    flush()
     _tell_problems(report)
 
 

@@ -34,6 +34,11 @@ def say(text: str) -> None:
     sys.stdout.write(printable(text) + "\n")
 
 
+def flush() -> None:
+    """Hand over what was printed so far, for whoever reads along."""
+    sys.stdout.flush()
+
+
 def tell(text: str) -> None:
     """Tell the person in front something that is not the result; several lines may be given."""
     for line in text.splitlines():

@@ -43,7 +43,7 @@ _MONTHS = {
     )
 }
 # Lines may stand a little out of order; more than this back is the second run through a repeated hour.
-_OUT_OF_ORDER = timedelta(minutes=30)
+_OUT_OF_ORDER = timedelta(minutes=5)
 _DAY = timedelta(days=1)
 _HALF_YEAR = timedelta(days=183)
 # Years within which there is a 29th of February.

@@ -58,7 +58,7 @@ CERTIFICATES = {
     "server certificate verification failed for mx.good.test[203.0.113.1]:25: num=62:hostname mismatch": "cert_name",
     "server certificate verification failed for mx.good.test[203.0.113.1]:25: certificate has expired": "cert_expired",
     "certificate verification failed for mx.good.test[203.0.113.1]:25: self-signed certificate": "cert_untrusted",
-    "certificate verification failed for mx.good.test[203.0.113.1]:25: untrusted issuer /CN=X expired": "cert_untrusted",
+    "certificate verification failed for mx.good.test[203.0.113.1]:25: untrusted issuer /CN=expired": "cert_untrusted",
     "certificate verification failed for mx.good.test[203.0.113.1]:25: not trusted by local or TLSA policy": "dane",
 }
 

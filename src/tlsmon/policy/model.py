@@ -28,7 +28,7 @@ class Enforcement(NamedTuple):
     reason: str
     """Why, in words for the administrator."""
     match: tuple[str, ...] = ()
-    """``secure``: what the certificates were proven to name instead of the domain; ``.example.net`` for all below it."""
+    """``secure``: what the certificates were proven to name instead of the domain; ``.example.net``: all below it."""
 
 
 class Rejected(NamedTuple):
@@ -46,9 +46,7 @@ class Accepted(NamedTuple):
     rejected: tuple[Rejected, ...]
 
 
-def accept(
-    enforcements: Iterable[Enforcement], key: Callable[[str], str], levels: Iterable[str] = LEVELS
-) -> Accepted:
+def accept(enforcements: Iterable[Enforcement], key: Callable[[str], str], levels: Iterable[str] = LEVELS) -> Accepted:
     """
     Keep what may be written.
 

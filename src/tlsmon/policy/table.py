@@ -13,8 +13,8 @@ from maillog.model import Level
 
 _SPACE = " \t\n\v\f\r"
 _ATTRIBUTES = frozenset(
-    "ciphers protocols servername match exclude tafile connection_reuse enable_rpk policy_ttl policy_type"
-    " policy_domain policy_string mx_host_pattern policy_failure".split()
+    {"ciphers", "protocols", "servername", "match", "exclude", "tafile", "connection_reuse", "enable_rpk"}
+    | {"policy_ttl", "policy_type", "policy_domain", "policy_string", "mx_host_pattern", "policy_failure"}
 )
 _MARK = "# tlsmon proposes to remove the next line: "
 _LIST_KEY = re.compile(r'"((?:[^"\\]|\\.)*)"|([^\s:"][^\s:]*)')
@@ -107,7 +107,7 @@ def _blocks(text: str) -> Iterator[str]:
     for line in re.findall(r"[^\n]*\n|[^\n]+", text):
         if line.startswith(_MARK):  # ours, written anew with each merge
             continue
-        if _is_blank(line):
+        if is_blank(line):
             between += line
         elif line[0] in _SPACE and block:
             block, between = block + between + line, ""
@@ -117,12 +117,13 @@ def _blocks(text: str) -> Iterator[str]:
     yield from filter(None, (block, between))
 
 
-def _is_blank(line: str) -> bool:
+def is_blank(line: str) -> bool:
+    """Tell whether the mail server passes over a line: a comment, or nothing but white space."""
     return line.lstrip(_SPACE)[:1] in {"", "#"}
 
 
 def _piece(block: str, entry: Callable[[str], Entry]) -> Piece:
-    lines = [line for line in re.findall(r"[^\n]+", block) if not _is_blank(line)]
+    lines = [line for line in block.split("\n") if not is_blank(line)]
     if not lines:
         return Piece(block)
     if lines[0][0] in _SPACE:

@@ -175,6 +175,19 @@ def test_lost_rest_of_a_rotated_log_is_told(tmp_path: Path, store: Path) -> None
     assert ingest(store, tmp_path / "elsewhere", log).new_deliveries == 0
 
 
+def test_state_is_handed_over_once(tmp_path: Path, store: Path) -> None:
+    """What a log left open is settled by the log after it; when the rest of the older one turns up, it is not again."""
+    log = tmp_path / "mail.log"
+    left_open = encrypted(0) + silent(100)
+    log.write_bytes(left_open)
+    ingest(store, log)
+    log.write_bytes(encrypted(1000, 2, 300))
+    ingest(store, log)
+    (tmp_path / "elsewhere").write_bytes(left_open + encrypted(150, 3, 400))
+    assert ingest(store, tmp_path / "elsewhere").new_deliveries == 1
+    assert [row.span.deliveries for row in contents(store)] == [1] * 4
+
+
 def test_session_crosses_the_rotation(tmp_path: Path, store: Path) -> None:
     """A session that began before the rotation is known after it."""
     both = encrypted(0, 1) + encrypted(10, 3)

@@ -1,0 +1,285 @@
+"""
+Store -> what a report is made from: judgements of now and of a week ago, weeks of traffic, and what the logs leave out.
+
+The store is asked for 13 weeks of sums by week and for the days that verdicts are made from; what lies before is not
+read.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from tlsmon.evidence import collect
+from tlsmon.evidence.history import Sessions, behaviour
+from tlsmon.evidence.model import Observation, Standing
+from tlsmon.provider import provider
+from tlsmon.report.model import Rung, Week
+from tlsmon.report.register import Exemption
+from tlsmon.store.positions import FOLDER, Positions
+from tlsmon.store.table import NAME, Table
+from tlsmon.traffic.model import Silence
+from tlsmon.traffic.shares import traffic
+from tlsmon.traffic.model import Period
+from tlsmon.verdict.model import Level, Thresholds, Verdict
+from tlsmon.verdict.recommend import Recommendation, Window, at_level, recommend
+
+WEEKS: Final = 13
+_WEEK: Final = timedelta(days=7)
+_DAY: Final = timedelta(days=1)
+_TRAFFIC: Final = "scope = 'internet' AND direction = 'outbound' AND outcome = 'sent'"
+_ENFORCING: Final = frozenset(level.value for level in Level)
+_ONLY_ENFORCED: Final = frozenset({"tls_not_offered", "cert_untrusted", "cert_name", "cert_expired", "dane", "policy"})
+"""Causes that hold mail up only where TLS is demanded: at ``may`` it is sent all the same (smtp_tls_policy.c)."""
+_AT_FAULT: Final = _ONLY_ENFORCED | {"tls_refused", "tls_handshake", "tls_local"}
+
+
+class Asked(NamedTuple):
+    """What the report shall be about."""
+
+    level: Level = Level.ENCRYPT
+    days: int = 30
+    """Length of the window that verdicts are made from."""
+    as_of: datetime | None = None
+    """Aware; None: the end of the store."""
+    thresholds: Thresholds = Thresholds()
+    exemptions: tuple[Exemption, ...] = ()
+
+
+class FailingHost(NamedTuple):
+    """An MX host that the level would refuse, as one domain met it. Times: microseconds since 1970, UTC."""
+
+    host: str
+    cause: str
+    """A cause of the store; ``plaintext``: it took mail in clear; ``protocol``, ``certificate``: what TLS it has."""
+    bad: int
+    sessions: int
+    since: int
+    """When it changed, or its first refused session in the window."""
+
+
+class EnforcedFailure(NamedTuple):
+    """Mail that did not get through because TLS is mandatory already."""
+
+    domain: str
+    host: str
+    cause: str
+    attempts: int
+    first: int
+    last: int
+
+
+class Used(NamedTuple):
+    """A protocol or a cipher, and how many mails were sent over it within the window."""
+
+    protocol: str | None
+    cipher: str | None
+    mails: int
+
+
+class Gap(NamedTuple):
+    """Days between others on which a host logged no delivery at all."""
+
+    host: str | None
+    first: date
+    last: date
+
+
+class LogsRead(NamedTuple):
+    """The logs in the store whose time touches the window."""
+
+    logs: int = 0
+    lines: int = 0
+    unread_lines: int = 0
+
+
+class Facts(NamedTuple):
+    """Everything that a report is made from."""
+
+    asked: Asked
+    now: Recommendation
+    before: Recommendation
+    """As of a week earlier."""
+    ladder: tuple[Rung, ...]
+    weeks: tuple[Week, ...]
+    running: bool
+    """The last of the weeks is not over."""
+    failing: Mapping[str, tuple[FailingHost, ...]]
+    """By domain, the host with the most refused sessions first."""
+    enforced: tuple[EnforcedFailure, ...]
+    used: tuple[Used, ...]
+    mtas: tuple[str, ...]
+    silences: tuple[Silence, ...]
+    gaps: tuple[Gap, ...]
+    logs: LogsRead
+
+
+def gather(table: Table, asked: Asked) -> Facts:
+    """Return the facts for a report. Raises StoreError."""
+    until = asked.as_of or collect.end(table)
+    window = Window(until - timedelta(days=asked.days), until)
+    found = collect.observations(table, *window)
+    weeks, running = _weeks(table, until)
+    since = weeks[0].monday
+    return Facts(
+        asked,
+        _judged(found, asked.level, window, asked),
+        _before(table, window, asked),
+        tuple(_rung(_judged(found, level, window, asked)) for level in Level),
+        weeks,
+        running,
+        _failing(found, asked),
+        _enforced(found),
+        _used(found),
+        tuple(sorted({item.sender.mta for item in found})),
+        tuple(traffic(table, Period.WEEK, window=(since, (until - timedelta(microseconds=1)).date())).silences),
+        _gaps(table, since, until),
+        _logs(table, window),
+    )
+
+
+def _judged(found: Sequence[Observation], level: Level, window: Window, asked: Asked) -> Recommendation:
+    return recommend(found, level, window, asked.thresholds, provider)
+
+
+def _before(table: Table, window: Window, asked: Asked) -> Recommendation:
+    earlier = Window(window.since - _WEEK, window.until - _WEEK)
+    return _judged(collect.observations(table, *earlier), asked.level, earlier, asked)
+
+
+def _rung(found: Recommendation) -> Rung:
+    mails = {verdict: sum(item.mails for item in found.verdicts(verdict)) for verdict in Verdict}
+    return Rung(
+        found.level,
+        len(found.judgements),
+        len(found.verdicts(Verdict.SAFE)),
+        sum(mails.values()),
+        mails[Verdict.SAFE],
+        mails[Verdict.DELAYS],
+        mails[Verdict.LOSES],
+        mails[Verdict.UNPROVEN],
+    )
+
+
+def _weeks(table: Table, until: datetime) -> tuple[tuple[Week, ...], bool]:
+    """Return 13 weeks, the last one that is over at the end; the running one where it is the only one with mail."""
+    moment = until.astimezone(UTC)
+    last = (moment - timedelta(microseconds=1)).date()
+    monday = last - timedelta(days=last.weekday())
+    over = moment >= _midnight(monday + _WEEK)
+    counts = _counts_by_week(table, monday - (WEEKS) * _WEEK, moment)
+    if not over and any(day < monday for day in counts):
+        monday, over = monday - _WEEK, True
+    mondays = [monday - number * _WEEK for number in reversed(range(WEEKS))]
+    return tuple(Week(day, f"{day:%G-W%V}", **counts.get(day, {})) for day in mondays), not over
+
+
+def _counts_by_week(table: Table, since: date, until: datetime) -> dict[date, dict[str, int]]:
+    rows = table.query(
+        "SELECT date_trunc('week', hour) AS monday, security, authentication, CAST(SUM(count) AS BIGINT) AS mails "  # noqa: S608
+        f"FROM {NAME} WHERE {_TRAFFIC} AND {_between(_midnight(since), until)} GROUP BY 1, 2, 3"
+    ).to_pylist()
+    weeks: dict[date, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    for row in rows:
+        if row["mails"]:
+            weeks[row["monday"].date()][_part(row["security"], row["authentication"])] += row["mails"]
+    return weeks
+
+
+def _part(security: str, authentication: str | None) -> str:
+    if security == "encrypted":
+        return authentication if authentication in ("dane", "verified") else "encrypted"
+    return security if security == "plaintext" else "unknown"
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def _between(since: datetime, until: datetime) -> str:
+    return f"hour >= TIMESTAMP '{since.isoformat()}' AND hour < TIMESTAMP '{until.isoformat()}'"
+
+
+def _failing(found: Sequence[Observation], asked: Asked) -> dict[str, tuple[FailingHost, ...]]:
+    hosts: dict[tuple[str, str], list[tuple[Observation, Standing]]] = defaultdict(list)
+    for item, standing in at_level(found, asked.level, asked.thresholds.oldest_protocol):
+        if standing in (Standing.GOOD, Standing.BAD):
+            hosts[item.domain, item.address.host].append((item, standing))
+    failing: dict[str, list[FailingHost]] = defaultdict(list)
+    for (domain, host), items in hosts.items():
+        if any(standing is Standing.BAD for _, standing in items):
+            failing[domain].append(_failing_host(host, items))
+    return {domain: tuple(sorted(each, key=lambda one: (-one.bad, one.host))) for domain, each in failing.items()}
+
+
+def _failing_host(host: str, items: Sequence[tuple[Observation, Standing]]) -> FailingHost:
+    bad = [item for item, standing in items if standing is Standing.BAD]
+    known = behaviour([Sessions(what is Standing.GOOD, item.attempts, item.first, item.last) for item, what in items])
+    changed = known.since if known.since is not None and known.bad else None
+    return FailingHost(
+        host,
+        _cause(max(bad, key=lambda item: item.last)),
+        sum(item.attempts for item in bad),
+        sum(item.attempts for item, _ in items),
+        changed or min(item.first for item in bad),
+    )
+
+
+def _cause(item: Observation) -> str:
+    if item.cause and item.cause != "unrelated":
+        return item.cause
+    if item.security == "plaintext":
+        return "plaintext"
+    return "certificate" if item.authentication in ("anonymous", "untrusted") else "protocol"
+
+
+def _enforced(found: Iterable[Observation]) -> tuple[EnforcedFailure, ...]:
+    groups: dict[tuple[str, str, str], list[Observation]] = defaultdict(list)
+    for item in found:
+        mandatory = item.cause in _AT_FAULT if item.level in _ENFORCING else item.cause in _ONLY_ENFORCED
+        if item.outcome != "sent" and item.cause and mandatory:
+            groups[item.domain, item.address.host, item.cause].append(item)
+    failures = (
+        EnforcedFailure(
+            *key,
+            sum(item.attempts for item in items),
+            min(item.first for item in items),
+            max(item.last for item in items),
+        )
+        for key, items in groups.items()
+    )
+    return tuple(sorted(failures, key=lambda one: (-one.attempts, one.domain, one.host, one.cause)))
+
+
+def _used(found: Iterable[Observation]) -> tuple[Used, ...]:
+    mails: dict[tuple[str | None, str | None], int] = defaultdict(int)
+    for item in found:
+        if item.outcome == "sent" and item.security == "encrypted":
+            mails[item.protocol, item.cipher] += item.attempts
+    return tuple(Used(*key, number) for key, number in sorted(mails.items(), key=lambda pair: (-pair[1], str(pair[0]))))
+
+
+def _gaps(table: Table, since: date, until: datetime) -> tuple[Gap, ...]:
+    rows = table.query(
+        f"SELECT host, date_trunc('day', hour) AS day FROM {NAME} WHERE {_between(_midnight(since), until)} "  # noqa: S608
+        "GROUP BY 1, 2 HAVING SUM(count) > 0 ORDER BY 1, 2"
+    ).to_pylist()
+    return tuple(gap for host, days in groupby(rows, lambda row: row["host"]) for gap in _host_gaps(host, list(days)))
+
+
+def _host_gaps(host: str | None, rows: Sequence[Mapping[str, Any]]) -> Iterable[Gap]:
+    days = [row["day"].date() for row in rows]
+    for before, after in zip(days, days[1:], strict=False):
+        if after - before > _DAY:
+            yield Gap(host, before + _DAY, after - _DAY)
+
+
+def _logs(table: Table, window: Window) -> LogsRead:
+    since, until = (int(moment.timestamp() * 1_000_000) for moment in window)
+    folder, positions = Path(table.location) / FOLDER, Positions(table)
+    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    totals = [mark.totals for name in names if (mark := positions.bookmark(name))]
+    inside = [each for each in totals if (each.last or since) >= since and (each.first or since) < until]
+    return LogsRead(len(inside), sum(each.lines for each in inside), sum(each.unread_lines for each in inside))

@@ -1,0 +1,105 @@
+"""How a report says things: names of strangers, days, causes, shares."""
+
+from datetime import UTC, date, datetime
+from typing import Final
+
+from tlsmon.verdict.words import share
+
+__all__ = ["CAUSES", "cause", "count", "day", "mails", "name", "old_protocol", "points", "prose", "share", "span", "utc_day"]
+
+_LONGEST_NAME: Final = 253
+"""RFC 1035, section 2.3.4, as text."""
+_LONGEST_PROSE: Final = 600
+CAUSES: Final = {
+    "tls_not_offered": "does not offer STARTTLS",
+    "tls_refused": "refuses STARTTLS",
+    "tls_handshake": "fails in the TLS handshake",
+    "cert_untrusted": "certificate of no known CA",
+    "cert_name": "certificate for another name",
+    "cert_expired": "certificate expired or not yet valid",
+    "dane": "fails DANE",
+    "policy": "refused by the policy in force",
+    "tls_local": "fault on the own side",
+    "plaintext": "takes mail in clear",
+    "certificate": "no certificate that verifies",
+    "protocol": "uses TLS that the level refuses",
+}
+_OLD: Final = {"SSLv2": "RFC 6176", "SSLv3": "RFC 7568", "TLSv1": "RFC 8996", "TLSv1.1": "RFC 8996"}
+
+
+def name(text: str | None) -> str:
+    r"""
+    Return a name out of a log, safe to show: what is not printable ASCII as an escape, and cut where it is no name.
+
+    >>> name("mx\u202emoc.test"), name(None)
+    ('mx\\u202emoc.test', '-')
+    """
+    if not text:
+        return "-"
+    return _cut("".join(char if " " <= char <= "~" else ascii(char)[1:-1] for char in text), _LONGEST_NAME)
+
+
+def prose(text: str) -> str:
+    """Return text of people, in any language, on one line and without characters that steer a display."""
+    return _cut("".join(char if char.isprintable() else ascii(char)[1:-1] for char in text), _LONGEST_PROSE)
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 24]}... ({len(text):,} characters)"
+
+
+def cause(word: str) -> str:
+    """Return a cause of the store in words for a table."""
+    return CAUSES.get(word, name(word))
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """
+    Return a number with its noun.
+
+    >>> count(1, "domain"), count(1200, "domain")
+    ('1 domain', '1,200 domains')
+    """
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def mails(number: int) -> str:
+    """Return a number of mails."""
+    return count(number, "mail")
+
+
+def utc_day(microseconds: int) -> date:
+    """Return the day, in UTC, of a time in microseconds since 1970."""
+    return datetime.fromtimestamp(microseconds // 1_000_000, UTC).date()
+
+
+def day(when: date) -> str:
+    """Return a day as people write it: ``3 Nov 2026``."""
+    return f"{when.day} {when:%b %Y}"
+
+
+def span(first: date, last: date) -> str:
+    """Return days as people write them: ``16 to 22 Nov 2026``."""
+    if first == last:
+        return day(first)
+    if (first.year, first.month) == (last.year, last.month):
+        return f"{first.day} to {day(last)}"
+    begin = f"{first.day} {first:%b}" if first.year == last.year else day(first)
+    return f"{begin} to {day(last)}"
+
+
+def points(change: float) -> str:
+    """
+    Return a change of a share, given from -1 to 1, in percentage points.
+
+    >>> points(0.0041), points(-0.02), points(0.0002)
+    ('0.4 points more than', '2.0 points less than', 'as in')
+    """
+    if abs(change) < 0.0005:  # noqa: PLR2004, rounds to nothing
+        return "as in"
+    return f"{abs(change) * 100:.1f} points {'more' if change > 0 else 'less'} than"
+
+
+def old_protocol(protocol: str | None) -> str:
+    """Return what is to be said of a protocol: who forbids it, or nothing."""
+    return f"deprecated ({_OLD[protocol]})" if protocol in _OLD else ""

@@ -94,7 +94,7 @@ def against_postfix(
 def against_exim(
     text: str, level: Level, enforcements: Iterable[Enforcement], losing: Mapping[str, str] = MappingProxyType({})
 ) -> Difference:
-    """Compare Exim's list of domains for one level with what is proposed at that level; other levels are passed over."""
+    """Compare Exim's list of domains for one level with what is proposed at that level; others are passed over."""
     wished = accept(enforcements, domain_key, exim.OPTIONS)
     here = tuple(each for each in wished.enforcements if each.level == level)
     return _compare(read_exim(text, level), wished._replace(enforcements=here), losing, exim.line)

@@ -45,7 +45,9 @@ class Authority:
     def issue(self, kind: Certificate, host: str, domain: str) -> Path:
         """Write key and chain for ``host``, which takes mail of ``domain``, into one PEM file and return its path."""
         key = ec.generate_private_key(ec.SECP256R1())
-        names = {Certificate.WRONG_NAME: ["other.invalid"], Certificate.TRUSTED_DOMAIN: [host, domain]}.get(kind, [host])
+        names = {Certificate.WRONG_NAME: ["other.invalid"], Certificate.TRUSTED_DOMAIN: [host, domain]}.get(
+            kind, [host]
+        )
         issuer = None if kind is Certificate.SELF_SIGNED else self._key
         certificate = self._sign(_name(names[0]), key, names, issuer=issuer, expired=kind is Certificate.EXPIRED)
         path = self._folder / f"{host}.{kind}.pem"

@@ -103,7 +103,9 @@ _PROTOCOLS = (
 _SEVERAL_HOSTS = (
     _pair("two-equal.example", _mx(10, "mx1.two-equal.example", GOOD), _mx(10, "mx2.two-equal.example", CLEAR), 12),
     _pair("clear-first.example", _mx(10, "mx1.clear-first.example", CLEAR), _mx(20, "mx2.clear-first.example", GOOD)),
-    _pair("clear-backup.example", _mx(10, "mx1.clear-backup.example", GOOD), _mx(20, "mx2.clear-backup.example", CLEAR)),
+    _pair(
+        "clear-backup.example", _mx(10, "mx1.clear-backup.example", GOOD), _mx(20, "mx2.clear-backup.example", CLEAR)
+    ),
     _pair("clear-last-down.example", _mx(10, "mx1.clear-last-down.example", CLEAR), _mx(20, "mx2.x.example", None)),
     _pair("down-then-good.example", _mx(10, "mx1.down-then-good.example", None), _mx(20, "mx2.down.example", GOOD)),
     _pair(
@@ -164,11 +166,17 @@ _RECIPIENTS = (
 )
 _DECOY = b" X=TLS1.3:FAKE:256 CV=yes tls=may status=sent TLS connection established to"
 _HOSTILE = (
-    _one("decoy-clear.example", replace(CLEAR, accepted_text=_DECOY + b" mx1.decoy-clear.example[192.0.2.9]:25: TLSv1.3")),
+    _one(
+        "decoy-clear.example", replace(CLEAR, accepted_text=_DECOY + b" mx1.decoy-clear.example[192.0.2.9]:25: TLSv1.3")
+    ),
     _one("decoy-good.example", replace(GOOD, accepted_text=b'" X= (security is none) delivering unencrypted to')),
-    _one("control.example", replace(CLEAR, accepted_text=b" \x1b[31m\x07\x00\x08 \xff\xfe \xe2\x80\xae done")),
+    _one("control.example", replace(CLEAR, accepted_text=b" \x1b[31m\x07\x08 \xff\xfe \xe2\x80\xae done \x00 end")),
     _one("long-reply.example", replace(GOOD, accepted_text=b" " + b"very " * 380)),
-    _one("long-refusal.example", replace(GOOD, recipient_reply=b"550-5.7.1 " + b"no " * 300 + b"\r\n550 5.7.1 " + b"never " * 300), 2),
+    _one(
+        "long-refusal.example",
+        replace(GOOD, recipient_reply=b"550-5.7.1 " + b"no " * 300 + b"\r\n550 5.7.1 " + b"never " * 300),
+        2,
+    ),
     _one(
         "quotes-tls-450.example",
         replace(CLEAR, recipient_reply=b"450 4.7.4 TLS is required, but was not offered by host mx1"),

@@ -46,9 +46,23 @@ def _by_second(mails: list[Mail]) -> Iterator[tuple[int, list[tuple[int, Mail]]]
         yield second, list(group)
 
 
+def _await_server() -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            smtplib.SMTP("127.0.0.1", 25, timeout=10).quit()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+        else:
+            return
+
+
 def main() -> None:
-    """Send the mails in the file named on the command line, each at its time."""
+    """Wait for the MTA, then send the mails in the file named on the command line, each at its time."""
     mails: list[Mail] = pickle.loads(Path(sys.argv[1]).read_bytes())
+    _await_server()
     began = time.monotonic()
     for second, group in _by_second(mails):
         time.sleep(max(0.0, began + second - time.monotonic()))

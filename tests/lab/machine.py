@@ -18,8 +18,11 @@ _ENTER = """
 hostname "$1"; root=$2; shift 2
 while [ "$1" != -- ]; do mount --bind "$1" "$root$2"; shift 2; done; shift
 mount -t proc proc "$root/proc"
-exec chroot "$root" "$@"
+chroot "$root" "$@"
+exit $?
 """
+# The shell stays as the first process of its PID namespace: the kernel ends it with its parent and then all others, which
+# it would not do for a set-user-ID program such as Exim (PR_SET_PDEATHSIG, prctl(2)).
 
 
 def cache_folder() -> Path:

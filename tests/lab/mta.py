@@ -35,16 +35,14 @@ class Setup:
 
     def setting(self, name: str, value: str) -> Setup:
         """Return a copy with one more setting."""
-        return Setup(
-            self.root, (*self.settings, (name, value)), self.log_style, self.content_filter, self.maps
-        )
+        return Setup(self.root, (*self.settings, (name, value)), self.log_style, self.content_filter, self.maps)
 
 
 class MailServer(Protocol):
     """A mail server in the lab. It takes mail by SMTP on 127.0.0.1:25 of its namespace."""
 
     def start(self) -> None:
-        """Start; returns when mail is taken."""
+        """Begin to start; whoever hands in mail waits."""
 
     def waiting(self) -> set[str]:
         """Return the recipients that are still in the queue."""

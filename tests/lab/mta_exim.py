@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 
 from tests.lab.machine import HOST_NAME, Machine
@@ -79,7 +78,7 @@ class Exim:
         return options + _ROUTERS_AND_MORE.format(**parts)
 
     def start(self) -> None:
-        """Start; returns when mail is taken. Raises TimeoutError or CalledProcessError (a bad configuration)."""
+        """Begin to start; whoever hands in mail waits. Raises CalledProcessError for a configuration with an error."""
         config = self._machine.overlay("/etc/exim4")
         for inside in ("/var/spool/exim4", "/var/log"):
             self._machine.overlay(inside)
@@ -94,7 +93,6 @@ class Exim:
             (config / name).write_text(text)
         self._machine.run(["exim4", "-bV"])
         self._machine.start(["exim4", "-bdf", "-qq2s"])
-        time.sleep(1)
 
     def waiting(self) -> set[str]:
         """Return the recipients that are still in the queue."""

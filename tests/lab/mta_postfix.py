@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 from tests.lab.machine import HOST_NAME, Machine
@@ -22,6 +21,8 @@ _MAIN = {
     "smtp_tls_security_level": "may",
     "smtp_tls_loglevel": "1",
     "smtp_tls_CAfile": "/etc/postfix/ca.pem",
+    # As Debian's main.cf: resumed sessions log a shorter line.
+    "smtp_tls_session_cache_database": "btree:${data_directory}/smtp_scache",
     "smtpd_tls_security_level": "may",
     "smtpd_tls_loglevel": "1",
     "smtpd_tls_chain_files": "/etc/postfix/own.pem",
@@ -80,7 +81,7 @@ class Postfix:
         self._authority, self._own = authority, own
 
     def start(self) -> None:
-        """Start; returns when mail is taken. Raises TimeoutError."""
+        """Begin to start; whoever hands in mail waits."""
         config = self._machine.overlay("/etc/postfix")
         for inside in ("/var/spool/postfix", "/var/lib/postfix", "/var/log"):
             self._machine.overlay(inside)
@@ -97,18 +98,6 @@ class Postfix:
         for name, text in self._setup.maps:
             (config / name).write_text(text)
         self._machine.start(["postfix", "start-fg"])
-        self._await_start()
-
-    def _await_start(self) -> None:
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            try:
-                self._machine.run(["postqueue", "-j"])
-            except Exception:
-                time.sleep(0.3)
-            else:
-                return
-        raise TimeoutError("Postfix did not start; see daemon.out and the log in the run's folder")
 
     def waiting(self) -> set[str]:
         """Return the recipients that are still in the queue."""

@@ -113,7 +113,9 @@ def run_scenario(scenario: Scenario, setup: Setup, folder: Path) -> Result:
     a part of the lab does not work; ``daemon.out`` in ``folder`` has the MTA's own words then.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    authority = Authority(folder)
+    certificates = folder / "certificates"
+    certificates.mkdir()
+    authority = Authority(certificates)
     plan = _plan(scenario, authority, folder)
     plan.truth.touch()
     mails = _dump(folder, "mails.pickle", list(scenario.mails))

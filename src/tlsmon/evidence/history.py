@@ -46,8 +46,12 @@ class _Point(NamedTuple):
 
 def behaviour(sessions: Iterable[Sessions]) -> Behaviour:
     """Return how the address behaves now, from its sessions in any order."""
-    points = _points(sessions)
-    now, before = points, _Point(0, 0, 0)
+    every = list(sessions)
+    good = sum(item.number for item in every if item.good)
+    bad = sum(item.number for item in every if not item.good)
+    if not good or not bad:
+        return Behaviour(good, bad, None)
+    now, before = _points(every), _Point(0, 0, 0)
     since = None
     while (split := _change(now)) is not None:
         before = _Point(0, before.good + _good(now[:split]), before.bad + _bad(now[:split]))
@@ -58,12 +62,11 @@ def behaviour(sessions: Iterable[Sessions]) -> Behaviour:
 
 def _points(sessions: Iterable[Sessions]) -> list[_Point]:
     """Put the counts where they are known to have been: half of them at the first time, half at the last."""
-    points: dict[int, _Point] = {}
+    points: dict[int, list[int]] = {}
     for good, number, first, last in sessions:
-        for time, part in ((first, number - number // 2), (last, number // 2)):
-            old = points.get(time, _Point(time, 0, 0))
-            points[time] = old._replace(good=old.good + part * good, bad=old.bad + part * (not good))
-    return [points[time] for time in sorted(points) if points[time].good + points[time].bad]
+        points.setdefault(first, [0, 0])[not good] += number - number // 2
+        points.setdefault(last, [0, 0])[not good] += number // 2
+    return [_Point(time, *points[time]) for time in sorted(points) if any(points[time])]
 
 
 def _change(points: Sequence[_Point]) -> int | None:

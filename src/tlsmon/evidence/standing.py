@@ -24,11 +24,16 @@ def sender_facts(observations: Iterable[Observation]) -> dict[Sender, SenderFact
     """Return what the observations show of each sender's settings."""
     facts: dict[Sender, SenderFacts] = {}
     for observation in observations:
-        known = facts.get(observation.sender, SenderFacts())
-        authorities = observation.authentication in ("trusted", "verified")
-        dane = observation.authentication == "dane" or observation.level in ("dane", "dane-only", "halfdane")
-        facts[observation.sender] = SenderFacts(known.knows_authorities or authorities, known.uses_dane or dane)
+        known = facts.setdefault(observation.sender, SenderFacts())
+        if observation.authentication in ("trusted", "verified") and not known.knows_authorities:
+            facts[observation.sender] = known._replace(knows_authorities=True)
+        elif _dane_in_use(observation) and not known.uses_dane:
+            facts[observation.sender] = known._replace(uses_dane=True)
     return facts
+
+
+def _dane_in_use(observation: Observation) -> bool:
+    return observation.authentication == "dane" or observation.level in ("dane", "dane-only", "halfdane")
 
 
 def standing(observation: Observation, level: str, facts: SenderFacts, oldest_protocol: str) -> Standing:

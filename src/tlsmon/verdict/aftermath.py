@@ -6,15 +6,15 @@ the other addresses did on that day, and by what all of them did while it would 
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from math import prod
 from typing import Final, NamedTuple
 
 from tlsmon.evidence.model import Address, Standing
 from tlsmon.verdict.fates import ADDRESS_LIMIT, REROUTED_AT, Seen, bounces_at_once, is_mail, lost_share
-from tlsmon.verdict.hold import ProviderOf, own_fault
 from tlsmon.verdict.judge import POOLED_LEVELS
 from tlsmon.verdict.model import Fate, Fates
+from tlsmon.verdict.own_side import ProviderOf, by_day, day_of, own_days
 
 HOUR: Final = 3_600_000_000
 DAY: Final = 24 * HOUR
@@ -44,19 +44,19 @@ class Later(NamedTuple):
     queue_days: float
 
 
-def aftermath(later: Later, healthy: frozenset[str], provider_of: ProviderOf) -> dict[str, Aftermath]:
+def aftermath(later: Later, in_order: frozenset[str], provider_of: ProviderOf) -> dict[str, Aftermath]:
     """
     Return what became of the mail of each domain.
 
-    ``healthy``: the providers that were in order before; where many of them fail on one day, it is our own side.
+    ``in_order``: the providers that were in order before; where many of them fail on one day, it is our own side.
     """
     known = _Known(later)
     found: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for day in later.days[: later.horizon]:
-        own = own_fault(day, healthy, provider_of)
+        wrong = own_days(by_day(day, provider_of), in_order)
         for item in day:
             if is_mail(item):
-                at_home = own and item.standing is Standing.BAD
+                at_home = item.standing is Standing.BAD and day_of(item) in wrong
                 name = "own_side" if at_home else known.fate(item)
                 found[item.observation.domain][name] += item.observation.attempts
     return {
@@ -115,10 +115,3 @@ class _Known:
             if good + bad:
                 shares.append(bad / (good + bad))
         return prod(shares) if shares else None
-
-
-def total(found: Mapping[str, Aftermath], domains: Iterable[str]) -> Aftermath:
-    """Return the sum over some of the domains."""
-    parts = [found[domain] for domain in domains if domain in found]
-    fates = Fates(*(sum(counts) for counts in zip(*(part.fates for part in parts), strict=True))) if parts else Fates()
-    return Aftermath(fates, sum(part.own_side for part in parts))

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 from tlsmon.evidence.model import Observation
 from tlsmon.verdict.aftermath import Aftermath, Later, aftermath
 from tlsmon.verdict.fates import Seen
-from tlsmon.verdict.hold import healthy
 from tlsmon.verdict.model import Judgement, Thresholds, Verdict
+from tlsmon.verdict.own_side import by_day, in_order
 from tlsmon.verdict.recommend import Recommendation, Window, at_level, recommend
 
 
@@ -51,7 +51,7 @@ class Tally(NamedTuple):
     unknown: int = 0
     """Their mails of which the log does not tell; they count neither way."""
     own_side: int = 0
-    """Their mails on days when many providers failed at once, which is the sender's own side; they count neither way."""
+    """Their mails on days when many providers failed at once, the sender's own side; they count neither way."""
     all_mails: int = 0
     """Mails to all domains."""
     safe_mails: int = 0
@@ -185,9 +185,8 @@ def _week(past: Sequence[Day], later: Sequence[Day], walk: Walk, provider: Calla
     before = [item for day in past for item in day.observations]
     found = recommend(before, walk.level, Window(past[0].start, later[0].start), walk.thresholds, provider)
     seen = _at_level(before, later, walk)
-    known = seen[0]
     followed = Later(seen[1:], walk.horizon, walk.level, walk.thresholds.queue_days)
-    after = aftermath(followed, healthy(known, provider_of), provider_of)
+    after = aftermath(followed, in_order(by_day(seen[0], provider_of)), provider_of)
     until = later[0].start + timedelta(days=walk.horizon)
     return Week(later[0].start, until, _tally(found, after), found.held, _failures(found, after))
 

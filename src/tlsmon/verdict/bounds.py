@@ -3,10 +3,12 @@ From counts to an upper bound of the share of bad sessions.
 
 The model (docs/model.md): sessions of an address are bad with an unknown share; the bound is the quantile of the Beta
 posterior of a prior that counts one bad session in advance. That is the bound of Clopper and Pearson (1934), which is
-exceeded at most as often as stated, whatever the true share. An address may borrow its provider's evidence: it is of its provider's kind or of its
-own. With H other addresses of the provider, all good, a further one is of another kind with a chance of 1/(H+2)
-(Laplace), and then at least half of its sessions are bad, so g good ones make that 2**g times less likely. If what
-remains is below 1 - confidence, the provider's sessions count as the address's own.
+exceeded at most as often as stated, whatever the true share.
+
+An address may borrow its provider's evidence: it is of its provider's kind or of its own. With H other addresses of the
+provider, all good, a further one is of another kind with a chance of 1/(H+2) (Laplace), and then at least half of its
+sessions are bad, so g good ones make that 2**g times less likely. If what remains is below 1 - confidence, the
+provider's sessions count as the address's own.
 """
 
 from functools import lru_cache

@@ -19,8 +19,6 @@ PROVIDERS_TOGETHER: Final = 3
 SHARE_TOGETHER: Final = 0.3
 GOOD_BEFORE: Final = 3
 DAY: Final = 86_400_000_000
-TURNED_AT: Final = 0.2
-"""Share of a day's bad sessions from which a provider that was in order before counts as failing on that day."""
 SMARTHOST_SHARE: Final = 0.99
 SMARTHOST_DOMAINS: Final = 5
 SUBMISSION_PORTS: Final = frozenset({465, 587})
@@ -73,31 +71,6 @@ def _most_together(changes: Iterable[Change]) -> list[Change]:
         together = [other for other in ordered[index:] if other.since - change.since <= DAY]
         best = max(best, together, key=len)
     return best
-
-
-def healthy(seen: Iterable[Seen], provider_of: ProviderOf) -> frozenset[str]:
-    """Return the providers with more than two sessions of which nearly all were good."""
-    return frozenset(
-        provider
-        for provider, counts in _by_provider(seen, provider_of).items()
-        if counts[True] >= GOOD_BEFORE and counts[False] < TURNED_AT / 2 * counts[True]
-    )
-
-
-def own_fault(day: Iterable[Seen], in_order: frozenset[str], provider_of: ProviderOf) -> bool:
-    """Tell whether on one day so many providers that were in order failed that the reason is the sender's own side."""
-    today = {name: counts for name, counts in _by_provider(day, provider_of).items() if name in in_order}
-    turned = sum(counts[False] >= TURNED_AT * (counts[True] + counts[False]) for counts in today.values())
-    return turned >= max(PROVIDERS_TOGETHER, SHARE_TOGETHER * len(today))
-
-
-def _by_provider(seen: Iterable[Seen], provider_of: ProviderOf) -> dict[str, dict[bool, int]]:
-    """Return each provider's good (True) and bad (False) sessions."""
-    found: dict[str, dict[bool, int]] = defaultdict(lambda: {True: 0, False: 0})
-    for observation, what in seen:
-        if what in (Standing.GOOD, Standing.BAD):
-            found[provider_of(observation.address.host)][what is Standing.GOOD] += observation.attempts
-    return found
 
 
 def held(judgements: Iterable[Judgement], reason: str) -> list[Judgement]:

@@ -10,6 +10,7 @@ from tlsmon.verdict.fates import Seen
 from tlsmon.verdict.hold import held, hold, smarthost
 from tlsmon.verdict.judge import judge
 from tlsmon.verdict.model import Judgement, Thresholds, Verdict
+from tlsmon.verdict.own_side import set_aside
 from tlsmon.verdict.plan import Wave, plan
 
 
@@ -42,6 +43,8 @@ class Recommendation(NamedTuple):
     smarthost: str | None
     """The one next hop that takes all mail, as a policy key; the policy then belongs on it."""
     coverage: Coverage
+    notes: tuple[str, ...] = ()
+    """What else has to be said: evidence that was set aside."""
 
     def verdicts(self, verdict: Verdict) -> list[Judgement]:
         """Return the judgements with a verdict."""
@@ -72,7 +75,8 @@ def recommend(
         return provider(host) or host
 
     seen = at_level(observations, level, thresholds.oldest_protocol)
-    judgements = judge(seen, level, thresholds, provider_of)
+    aside = set_aside(seen, provider_of)
+    judgements = judge(aside.seen, level, thresholds, provider_of)
     reason = hold(seen, provider_of)
     if reason:
         judgements = held(judgements, reason)
@@ -85,6 +89,7 @@ def recommend(
         reason,
         smarthost(observations),
         _coverage(observations, judgements),
+        (aside.note,) if aside.note else (),
     )
 
 

@@ -97,7 +97,7 @@ def nearest(share: float) -> Fraction:
         raise PolicyError(f"a canary takes a share of 0.01 to 1, not {share:g}", "Try --canary 0.1.")
     candidates = (Fraction(round(share * parts), parts) for parts in range(1, SMALLEST.denominator + 1))
     exact = Fraction(share)
-    close = (each for each in candidates if each and abs(each - exact) <= exact * _TOLERANCE)
+    close = (each for each in candidates if abs(each - exact) <= exact * _TOLERANCE)
     return next(close, Fraction(share).limit_denominator(SMALLEST.denominator))
 
 

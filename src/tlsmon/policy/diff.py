@@ -119,6 +119,7 @@ def render(difference: Difference) -> str:
 def _compare(
     table: Table, wished: Accepted, losing: Mapping[str, str], line: Callable[[Enforcement], str]
 ) -> Difference:
+    losing = {domain.lower(): reason for domain, reason in losing.items()}
     wishes = {each.domain: each for each in wished.enforcements if each.domain not in losing}
     contradicted = (
         Rejected(each.domain, f"loses mail: {printable(losing[each.domain])}")
@@ -144,7 +145,7 @@ def _proposals(table: Table, losing: Mapping[str, str]) -> dict[str, str]:
     entries = table.entries()
     reasons: dict[str, list[str]] = {}
     for domain, reason in sorted(losing.items()):
-        entry = _governing(table, entries, domain.lower())
+        entry = _governing(table, entries, domain)
         if entry and entry.level not in _NOT_MANDATORY:
             reasons.setdefault(entry.key, []).append(printable(f"{domain}: {reason}"))
     return {key: "; ".join(found) for key, found in reasons.items()}

@@ -101,6 +101,13 @@ def test_removal_names_the_governing_line() -> None:
     ]
 
 
+def test_no_addition_of_what_loses() -> None:
+    """A domain that loses mail is not added, whatever else was asked for, and is named as left out."""
+    difference = against_postfix("", [enforce("a.example")], {"A.example": "lost"})
+    assert (difference.merged, difference.changes) == ("", ())
+    assert [each.name for each in difference.rejected] == ["a.example"]
+
+
 def test_duplicates_are_named() -> None:
     """A running Postfix refuses a texthash table with a key twice, so the second line is pointed at."""
     difference = against_postfix("a.example encrypt\nA.EXAMPLE may\n", [enforce("a.example")])

@@ -91,6 +91,8 @@ class Exim:
             (config / name).chmod(0o644)
         for name, text in self._setup.maps:
             (config / name).write_text(text)
+        # Debian sid leaves this to systemd-tmpfiles, which does not run here.
+        self._machine.run(["install", "-d", "-o", "Debian-exim", "-g", "adm", "/var/log/exim4"])
         self._machine.run(["exim4", "-bV"])
         self._machine.start(["exim4", "-bdf", "-qq2s"])
 

@@ -9,10 +9,11 @@ Whether a delivery was encrypted stands on its own line (X=, CV= or DN=; ``deliv
 last session's state on all its addresses. So the lines of a message are held until ``Completed``, or ``RUN_TIME`` after
 its last line, and where one transport reached several hosts for several addresses, CV= of all of them is dropped.
 
-*Whether a line without X= means clear text.* It does after "delivering unencrypted to" that very host; else only where
-the selector ``tls_cipher`` was on, which :class:`TlsLogging` decides. Every delivery process reads the configuration
-afresh, so a delivery's line number stands for its birth. A daemon does not: what its children log, arrivals and
-cutthrough deliveries, shows the settings at the daemon's own start.
+*Whether a line without X= means clear text.* Only where the selector ``tls_cipher`` was on, which :class:`TlsLogging`
+decides. That holds after "delivering unencrypted to", too: with TLS logging off nothing is called clear, so that one
+rule serves for all. Every delivery process reads the configuration afresh, so a delivery's line number stands for its
+birth. A daemon does not: what its children log, arrivals and cutthrough deliveries, shows the settings at the daemon's
+own start.
 
 *Why a retry time ran out.* The line that says so does not tell; the last attempt of the same message and address did,
 or else the last one to that domain.
@@ -79,8 +80,6 @@ class Run:
     held: list[Held] = field(default_factory=list)
     sessions: dict[str, None] = field(default_factory=dict)
     """Hosts that lines without a flag name as reached."""
-    clear: dict[str, None] = field(default_factory=dict)
-    """Addresses of hosts that got the mail in clear after TLS failed."""
     causes: dict[str, Cause] = field(default_factory=dict)
     """Why TLS failed, by the host's address (an empty one where the line names none)."""
 
@@ -184,8 +183,6 @@ class EximDeliveries:
         run = self._run(event.queue_id)
         ip = event.ip or ""
         match event.note.kind:
-            case NoteKind.CLEAR:
-                run.clear[ip] = None
             case NoteKind.SESSION:
                 run.sessions[_host_key(event.host, ip)] = None
             case NoteKind.FAILED:
@@ -229,7 +226,7 @@ class EximDeliveries:
             if not whole or _several_hosts(run, held.transport):
                 delivery = delivery._replace(tls=delivery.tls._replace(authentication=None))
             ip = delivery.relay.ip or ""
-            if delivery.tls.security is Security.PLAINTEXT and ip not in run.clear:
+            if delivery.tls.security is Security.PLAINTEXT:
                 decided += self._logging.silent(delivery, held.born, ip)
             else:
                 decided.append(delivery)
@@ -324,15 +321,14 @@ def _address_key(queue_id: str, address: str) -> str:
 
 def _run_to_json(run: Run) -> JsonValue:
     held: Iterable[JsonValue] = ([held.born, held.transport, delivery_to_json(held.delivery)] for held in run.held)
-    return [run.last.isoformat(), list(held), list(run.sessions), list(run.clear), list(run.causes.items())]
+    return [run.last.isoformat(), list(held), list(run.sessions), list(run.causes.items())]
 
 
 def _run_from_json(value: JsonValue) -> Run:
-    last, held, sessions, clear, causes = value
+    last, held, sessions, causes = value
     return Run(
         datetime.fromisoformat(last),
         [Held(born, transport, delivery_from_json(delivery)) for born, transport, delivery in held],
         dict.fromkeys(sessions),
-        dict.fromkeys(clear),
         {ip: Cause(cause) for ip, cause in causes},
     )

@@ -30,6 +30,7 @@ from maillog.model import (
     Tls,
     Unread,
 )
+from maillog.postfix.connections import Connections
 from maillog.postfix.events import (
     Attempt,
     ConfigurationRead,
@@ -90,7 +91,7 @@ class PostfixDeliveries:
         self._logging: dict[tuple[str | None, str], TlsLogging] = {}
         self._proxied: dict[tuple[str, int | None], bool] = {}
         self._refused: dict[tuple[str, int | None], Cause] = {}
-        self._stated: dict[str, Security] = {}
+        self._connections = Connections()
         self._complete_since: datetime | None = None
         self._begun = False
 
@@ -207,7 +208,7 @@ class PostfixDeliveries:
         status = event.tls_status
         summary = process.session.summary if process.session and tie is Tie.HELD else None
         if status is not None and not status.undecided:
-            return self._stated_tls(event, status, summary)
+            return self._stated_tls(record, event, status, summary)
         if summary:
             return _encrypted(summary, Evidence.CORRELATED, status)
         if tie is Tie.DOUBTFUL or phase is Phase.NOT_TOLD:
@@ -216,15 +217,15 @@ class PostfixDeliveries:
             return self._undecided_tls(record, event, status)
         return self._silent_tls(record, event)
 
-    def _stated_tls(self, event: Attempt, status: TlsStatus, summary: Summary | None) -> Tls:
+    def _stated_tls(self, record: Record, event: Attempt, status: TlsStatus, summary: Summary | None) -> Tls:
         if status.violated or status.refused:
             return NO_SESSION
         if status.final is None:
             return UNKNOWN
-        clear = status.final is Level.NONE
         if event.connection_use == 1:
-            _remember(self._stated, _relay_key(*event.relay[:3]), Security.PLAINTEXT if clear else Security.ENCRYPTED)
-        if clear:
+            relay = _relay_key(*event.relay[:3])
+            self._connections.opened(relay, record.time, encrypted=status.final is not Level.NONE)
+        if status.final is Level.NONE:
             return STATED_PLAINTEXT
         if summary:
             return _encrypted(summary, Evidence.STATED, status)
@@ -241,8 +242,8 @@ class PostfixDeliveries:
             return UNKNOWN
         if status.level not in _OPPORTUNISTIC:
             return CACHED_ENCRYPTED
-        contradicted = self._stated.get(_relay_key(*event.relay[:3])) is Security.ENCRYPTED
-        return UNKNOWN if contradicted or not self._visible(record, event) else CACHED_PLAINTEXT
+        clear = self._connections.may_be_clear(_relay_key(*event.relay[:3]), record.time)
+        return CACHED_PLAINTEXT if clear and self._visible(record, event) else UNKNOWN
 
     def _silent_tls(self, record: Record, event: Attempt) -> Tls:
         """Read a line with neither ``tls=`` nor a summary: in clear, if TLS logging was on."""
@@ -322,7 +323,8 @@ class PostfixDeliveries:
                 # The log is complete from the start of the only instance that it holds.
                 if started and self._processes.forget(record.instance):
                     self._complete_since = None
-                return [delivery for logging in self._logging.values() for delivery in logging.boundary()]
+                births = self._processes.births
+                return [delivery for logging in self._logging.values() for delivery in logging.boundary(births)]
             case LinesLost(lasting):
                 self._processes.forget()
                 self._complete_since = record.time + (LOSS_LASTS if lasting else timedelta())
@@ -345,7 +347,7 @@ class PostfixDeliveries:
             "logging": [[*tag, logging.carry()] for tag, logging in self._logging.items()],
             "proxied": [[*key, value] for key, value in self._proxied.items()],
             "refused": [[*key, value] for key, value in self._refused.items()],
-            "stated": self._stated,
+            "connections": self._connections.carry(),
             "complete_since": self._complete_since and self._complete_since.isoformat(),
             "begun": self._begun,
         }
@@ -365,7 +367,7 @@ class PostfixDeliveries:
             self._logging[instance, program].restore(logging)
         self._proxied = {(ip, port): value for ip, port, value in state["proxied"]}
         self._refused = {(ip, port): Cause(value) for ip, port, value in state["refused"]}
-        self._stated = {relay: Security(value) for relay, value in state["stated"].items()}
+        self._connections.restore(state["connections"])
         since = state["complete_since"]
         self._complete_since = since and datetime.fromisoformat(since)
         self._begun = state["begun"]

@@ -197,12 +197,10 @@ def test_cutthrough_is_the_daemons() -> None:
 FALLBACK = "TLS session: (gnutls_handshake): rxd alert: Internal error: delivering unencrypted to {} (not in {})"
 
 
-def test_fallback_is_clear_without_a_proof() -> None:
-    """After "delivering unencrypted to" a host, a delivery to it without X= went in clear, whatever the selectors."""
+def test_fallback_needs_a_proof() -> None:
+    """Where TLS logging is off nothing is called clear, not even after "delivering unencrypted to"."""
     note = f"{ID} {FALLBACK.format(MX, 'hosts_require_tls')}"
-    assert security(note, f"{ID} => u@g.example {RT} {MX}", DONE) == [PLAINTEXT]
-    assert security(note, f"{ID} => u@g.example {RT} {OTHER}", DONE) == [UNKNOWN]
-    assert security(note, f"{numbered(1)} => u@g.example {RT} {MX}", DONE) == [UNKNOWN]
+    assert security(note, f"{ID} => u@g.example {RT} {MX}", DONE) == [UNKNOWN]
 
 
 def test_fallback_does_not_touch_an_encrypted_delivery() -> None:

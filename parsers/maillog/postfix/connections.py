@@ -1,0 +1,47 @@
+"""
+How the connections that scache(8) keeps began, as far as ``tls=`` states it.
+
+A line with ``conn_use=`` of 2 or more says ``may?`` whether the cached connection is encrypted or not. A cached TLS
+connection is announced in a line of its own, so what is not announced is clear, unless that line was lost.
+"""
+
+from datetime import datetime, timedelta
+
+from maillog.model import JsonValue
+
+CACHED_LONGEST = timedelta(seconds=600)
+"""smtp_connection_reuse_time_limit is 300 s, and the last use may take a while."""
+REMEMBERED = 20_000
+
+
+class Connections:
+    """When each relay was last given a fresh connection in clear; None: only encrypted ones were seen."""
+
+    def __init__(self) -> None:
+        self._clear: dict[str, datetime | None] = {}
+
+    def opened(self, relay: str, time: datetime, *, encrypted: bool) -> None:
+        """Note the first use of a connection."""
+        clear = self._clear.pop(relay, None)
+        self._clear[relay] = clear if encrypted else time
+        if len(self._clear) > REMEMBERED:
+            del self._clear[next(iter(self._clear))]
+
+    def may_be_clear(self, relay: str, time: datetime) -> bool:
+        """
+        Tell whether a cached connection to the relay can have begun in clear.
+
+        It cannot where fresh connections were seen, and none in clear that could still be open.
+        """
+        if relay not in self._clear:
+            return True
+        opened = self._clear[relay]
+        return opened is not None and time - opened <= CACHED_LONGEST
+
+    def carry(self) -> JsonValue:
+        """Return the state as JSON."""
+        return {relay: time and time.isoformat() for relay, time in self._clear.items()}
+
+    def restore(self, state: JsonValue) -> None:
+        """Put back what :meth:`carry` gave; raises the errors of a wrong shape."""
+        self._clear = {relay: time and datetime.fromisoformat(time) for relay, time in state.items()}

@@ -18,7 +18,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 class _Reinject:
     """Hands each mail on and answers with the MTA's own reply, as amavis does."""
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
         return await asyncio.to_thread(self._hand_on, envelope)
 
     def _hand_on(self, envelope: Envelope) -> str:

@@ -34,7 +34,7 @@ def _text(number: int) -> bytes:
 def _send(mails: list[tuple[int, Mail]], *, tls: bool) -> None:
     with smtplib.SMTP("127.0.0.1", 25, local_hostname="client.sender.example", timeout=60) as session:
         if tls:
-            session.starttls(context=ssl._create_unverified_context())  # noqa: S323 - what it meets is no matter here
+            session.starttls(context=ssl._create_unverified_context())
         for number, mail in mails:
             plain = all(recipient.isascii() for recipient in mail.recipients)
             session.sendmail(SENDER, mail.recipients, _text(number), mail_options=() if plain else ("SMTPUTF8",))

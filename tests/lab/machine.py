@@ -1,8 +1,9 @@
 """
 A machine for one run of one MTA: a Debian root, a namespace of the lab's network, and folders of its own.
 
-Each command gets its own mount namespace with the run's folders laid over the root, so the root is never changed, several
-runs can share it, and nothing stays mounted. Daemons get a PID namespace besides: when its first process ends, all do.
+Each command gets its own mount namespace with the run's folders laid over the root, so the root is never changed,
+several runs can share it, and nothing stays mounted. It gets a PID namespace besides: when the first process in it
+ends, all do.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ mount -t proc proc "$root/proc"
 chroot "$root" "$@"
 exit $?
 """
-# The shell stays as the first process of its PID namespace: the kernel ends it with its parent and then all others, which
-# it would not do for a set-user-ID program such as Exim (PR_SET_PDEATHSIG, prctl(2)).
+# The shell stays as the first process of its PID namespace: the kernel ends it with its parent and then all others,
+# which it would not do for a set-user-ID program such as Exim (PR_SET_PDEATHSIG, prctl(2)).
 
 
 def cache_folder() -> Path:

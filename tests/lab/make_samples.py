@@ -24,8 +24,8 @@ _README = """# {name}
 {about}
 
 - `{log}`: the log as the server wrote it.
-- `truth.jsonl`: one line for each recipient whose mail a receiver accepted: over TLS or not, protocol, cipher. `reply_id`
-  stands in the receiver's last reply, and so in the log.
+- `truth.jsonl`: one line for each recipient whose mail a receiver accepted: over TLS or not, protocol, cipher.
+  `reply_id` stands in the receiver's last reply, and so in the log.
 
 Made by `python -m tests.lab.make_samples {name}` (scenario seed {seed}, {seconds} s). Settings beside the lab's own:
 {settings}
@@ -41,7 +41,7 @@ def make_sample(name: str, variant: Variant) -> None:
     """Run the scenario and put log, truth and README into the sample's folder."""
     folder = SAMPLES / name
     with tempfile.TemporaryDirectory(prefix="tlsmon-lab-") as scratch:
-        result = run_scenario(make_scenario(SEED, SECONDS), variant.setup, Path(scratch))
+        result = run_scenario(make_scenario(SEED, SECONDS, variant.cases), variant.setup, Path(scratch))
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(result.log, folder / log_name(name))
         shutil.copyfile(result.truth, folder / "truth.jsonl")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
@@ -26,7 +26,8 @@ class Setup:
     root: str
     """Name of the Debian root that ``install.sh`` made."""
     settings: tuple[tuple[str, str], ...] = ()
-    """Postfix: main.cf parameters. Exim: main options, macros of the lab's configuration."""
+    """Postfix: main.cf parameters. Exim: main options; ``remote_smtp`` takes lines for that transport, ``routers`` and
+    ``transports`` take whole ones, which come before the lab's own."""
     log_style: LogStyle = LogStyle.OWN
     content_filter: bool = False
     """Postfix: every mail goes through a filter on loopback first."""
@@ -35,7 +36,11 @@ class Setup:
 
     def setting(self, name: str, value: str) -> Setup:
         """Return a copy with one more setting."""
-        return Setup(self.root, (*self.settings, (name, value)), self.log_style, self.content_filter, self.maps)
+        return replace(self, settings=(*self.settings, (name, value)))
+
+    def with_map(self, name: str, text: str) -> Setup:
+        """Return a copy with one more file beside the configuration."""
+        return replace(self, maps=(*self.maps, (name, text)))
 
 
 class MailServer(Protocol):

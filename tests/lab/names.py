@@ -15,7 +15,6 @@ import dns.rcode
 import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
-
 from tests.lab.world import World
 
 _TTL = 30

@@ -31,7 +31,7 @@ def _ip(*words: str) -> None:
 
 
 def _join(network: Network) -> None:
-    """Lay a cable between the two, and give the receivers every address of the documentation ranges (RFC 5737, 3849)."""
+    """Lay a cable between the two; give the receivers every address of documentation ranges (RFC 5737, RFC 3849)."""
     _ip("link", "add", "lab0", "netns", network.mta, "type", "veth", "peer", "name", "lab0", "netns", network.receivers)
     for name, addresses in ((network.mta, _MTA_LINK), (network.receivers, _RECEIVER_LINK)):
         for address in addresses:

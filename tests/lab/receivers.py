@@ -1,8 +1,8 @@
 """
 The receiving side: SMTP and LMTP servers that behave as told and write down what they accepted, and how.
 
-Runs as a process of its own inside the receivers' namespace, ``python -m tests.lab.receivers PLAN``; it says ``ready`` on
-standard output and ends when its standard input is closed, so that it cannot outlive the run.
+Runs as a process of its own inside the receivers' namespace, ``python -m tests.lab.receivers PLAN``; it says ``ready``
+on standard output and ends when its standard input is closed, so that it cannot outlive the run.
 """
 
 from __future__ import annotations
@@ -233,10 +233,7 @@ async def _serve(plan: Plan) -> None:
         for endpoint in host.endpoints:
             pem = plan.certificates[host.name, endpoint.behaviour.certificate]
             service = Service(host.name, endpoint, tls_context(endpoint.behaviour, pem, plan.authority), ledger)
-
-            await asyncio.start_server(
-                lambda reader, writer, service=service: service.session(reader, writer), endpoint.address, endpoint.port
-            )
+            await asyncio.start_server(service.session, endpoint.address, endpoint.port)
     print("ready", flush=True)
     await asyncio.to_thread(sys.stdin.read)
 

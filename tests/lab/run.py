@@ -109,8 +109,8 @@ def run_scenario(scenario: Scenario, setup: Setup, folder: Path) -> Result:
     """
     Send a scenario's mail with a mail server set up as told; everything is written below ``folder``.
 
-    Takes the scenario's seconds and about half a minute more. Raises CalledProcessError, RuntimeError or TimeoutError where
-    a part of the lab does not work; ``daemon.out`` in ``folder`` has the MTA's own words then.
+    Takes the scenario's seconds and about half a minute more. Raises CalledProcessError or RuntimeError where a part of
+    the lab does not work; ``daemon.out`` in ``folder`` has the MTA's own words then.
     """
     folder.mkdir(parents=True, exist_ok=True)
     certificates = folder / "certificates"

@@ -57,6 +57,7 @@ class TlsLogging:
         self._after: deque[Silent] = deque()
         self._first_birth: int | None = None
         self._last_birth = -1
+        self._born_before = -1
         self._first_proof: datetime | None = None
         self._last_proof: datetime | None = None
         self._encrypted: dict[str, None] = {}
@@ -69,6 +70,8 @@ class TlsLogging:
         """
         if self._proven(born):
             return [delivery]
+        if born <= self._born_before:
+            return [_unknown(delivery)]
         silent = Silent(born, relay, delivery)
         if self._first_birth is not None and born < self._first_birth:
             self._before.append(silent)
@@ -78,6 +81,8 @@ class TlsLogging:
 
     def proof(self, born: int, time: datetime, relay: str | None) -> list[Delivery]:
         """Take a line that shows logging to be on for the process; return what is decided now."""
+        if born <= self._born_before:
+            return []
         widened = not self._proven(born)
         self._first_birth = born if self._first_birth is None else min(self._first_birth, born)
         self._last_birth = max(self._last_birth, born)
@@ -87,12 +92,16 @@ class TlsLogging:
             self._remember(relay)
         return self._release() if widened and (self._before or self._after) else []
 
-    def boundary(self) -> list[Delivery]:
-        """Begin a new period, after a reload or restart: settings may be others from here."""
+    def boundary(self, last_birth: int = -1) -> list[Delivery]:
+        """
+        Begin a new period, after a reload or restart: settings may be others from here.
+
+        Processes born up to ``last_birth`` may go on for a while; they show nothing of the new settings.
+        """
         decided = self.held()
         self._before.clear()
         self._after.clear()
-        self._first_birth, self._last_birth = None, -1
+        self._first_birth, self._last_birth, self._born_before = None, -1, last_birth
         self._first_proof = self._last_proof = None
         return decided
 
@@ -147,7 +156,7 @@ class TlsLogging:
         return {
             "before": [[born, relay, delivery_to_json(delivery)] for born, relay, delivery in self._before],
             "after": [[born, relay, delivery_to_json(delivery)] for born, relay, delivery in self._after],
-            "births": [self._first_birth, self._last_birth],
+            "births": [self._first_birth, self._last_birth, self._born_before],
             "proofs": [time and time.isoformat() for time in (self._first_proof, self._last_proof)],
             "encrypted": list(self._encrypted),
         }
@@ -163,7 +172,7 @@ class TlsLogging:
         # Written by carry(); a wrong shape raises one of the errors that restore() translates.
         self._before = [_silent(value) for value in state["before"]]
         self._after = deque(_silent(value) for value in state["after"])
-        self._first_birth, self._last_birth = state["births"]
+        self._first_birth, self._last_birth, self._born_before = state["births"]
         self._first_proof, self._last_proof = (
             datetime.fromisoformat(time) if time else None for time in state["proofs"]
         )

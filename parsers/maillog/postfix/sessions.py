@@ -106,7 +106,8 @@ class Processes:
 
     def __init__(self) -> None:
         self._known: dict[tuple[str | None, str, int | None], Process] = {}
-        self._births = 0
+        self.births = 0
+        """How many processes have been seen; the running number of the last one."""
 
     def get(self, key: tuple[str | None, str, int | None], time: datetime, setup: float = 0) -> Process:
         """
@@ -122,8 +123,8 @@ class Processes:
         self._known.pop(key, None)
         if len(self._known) >= PROCESS_LIMIT:
             del self._known[next(iter(self._known))]
-        self._births += 1
-        process = self._known[key] = Process(self._births, time)
+        self.births += 1
+        process = self._known[key] = Process(self.births, time)
         return process
 
     def forget(self, instance: str | None = None) -> bool:
@@ -138,13 +139,13 @@ class Processes:
     def carry(self) -> JsonValue:
         """Return the state as JSON."""
         return {
-            "births": self._births,
+            "births": self.births,
             "known": [[*key, _process_to_json(process)] for key, process in self._known.items()],
         }
 
     def restore(self, state: JsonValue) -> None:
         """Put back what :meth:`carry` gave; raises the errors of a wrong shape."""
-        self._births = state["births"]
+        self.births = state["births"]
         self._known = {
             (instance, program, pid): _process_from_json(process) for instance, program, pid, process in state["known"]
         }

@@ -1,4 +1,4 @@
-"""Certificate -> answers: what it says, and which names it covers. Pure; what OpenSSL thinks of the chain comes from elsewhere."""
+"""Certificate -> answers: what it says, and which names it covers. Whether it is trusted, OpenSSL says elsewhere."""
 
 import hashlib
 from enum import StrEnum

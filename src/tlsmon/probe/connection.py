@@ -1,5 +1,5 @@
 """
-One TCP connection that nobody can hold: every wait ends at one deadline, every line and the sum of all bytes is bounded.
+One TCP connection that nobody can hold: all waits end at one deadline, lines and the sum of all bytes are bounded.
 
 The sums hold for what is sent in clear as well as over TLS. The size of a handshake is bounded by OpenSSL (100 KB of
 certificates, SSL_CTX_set_max_cert_list).
@@ -35,10 +35,10 @@ class StoppedError(Exception):
 
 
 def printable(text: str, limit: int = 200) -> str:
-    """
+    r"""
     Return what a stranger sent as printable ASCII of bounded length, fit for a terminal.
 
-    >>> printable("450 come\\x1b[2J back")
+    >>> printable("450 come\x1b[2J back")
     '450 come?[2J back'
     """
     safe = _UNPRINTABLE.sub("?", text[: limit * 4]).strip()

@@ -45,8 +45,8 @@ def usable(record: TlsaRecord) -> bool:
     """
     Return whether SMTP can use a record.
 
-    Usages 0 and 1 are unusable (RFC 7672, section 3.1.3); so are unknown selectors and matching types, digests of the wrong
-    length (RFC 7671, section 10.1.1 and RFC 6698, section 2.1), and full data that is no certificate or key.
+    Usages 0 and 1 are unusable (RFC 7672, section 3.1.3); so are unknown selectors and matching types, digests of the
+    wrong length (RFC 7671, section 10.1.1 and RFC 6698, section 2.1), and full data that is no certificate or key.
     """
     if record.usage not in {DANE_TA, DANE_EE} or record.selector not in {0, 1}:
         return False
@@ -102,26 +102,27 @@ def compare(
         return DaneResult(Match.UNUSABLE, "none of the TLSA records can be used for SMTP")
     if not chain:
         return DaneResult(Match.MISMATCH, "the server sent no certificate")
-    for record in fit:
-        if record.usage == DANE_EE and associates(record, chain[0]):
-            return DaneResult(Match.MATCHES, f"TLSA {record} matches the certificate")
-    faults = []
-    for record in fit:
-        if record.usage == DANE_TA:
-            fault = _anchor_fault(record, chain, names, now)
-            if fault is None:
-                return DaneResult(Match.MATCHES, f"TLSA {record} matches an authority of the chain")
-            faults.append(fault)
-    known = [fault for fault in faults if fault]
+    faults = {record: _fault(record, chain, names, now) for record in fit}
+    for record, fault in faults.items():
+        if fault is None:
+            return DaneResult(Match.MATCHES, f"TLSA {record} matches")
+    known = next(filter(None, faults.values()), None)
     if known:
-        return DaneResult(Match.MISMATCH, known[0])
+        return DaneResult(Match.MISMATCH, known)
     missing = "" if whole else " that can be seen here"
     return DaneResult(Match.MISMATCH, f"no TLSA record matches a certificate of the chain{missing}")
 
 
+def _fault(record: TlsaRecord, chain: Sequence[bytes], names: Sequence[str], now: datetime) -> str | None:
+    """Return None where a usable record matches; empty where it has nothing to do with the chain; else the fault."""
+    if record.usage == DANE_EE:
+        return None if associates(record, chain[0]) else ""
+    return _anchor_fault(record, chain, names, now)
+
+
 def _anchor_fault(record: TlsaRecord, chain: Sequence[bytes], names: Sequence[str], now: datetime) -> str | None:
-    """Return None where the chain leads to the anchor; empty where the anchor is not in it; else what is wrong."""
-    found = next((der for der in chain if associates(record, der)), None)
+    # Any certificate of the chain but the server's own may be the anchor.
+    found = next((der for der in chain[1:] if associates(record, der)), None)
     if found is None:
         found = _own_anchor(record)
     if found is None:
@@ -142,8 +143,8 @@ def _path_fault(chain: Sequence[bytes], anchor: bytes, now: datetime) -> str | N
     """
     Return what breaks the path from the first certificate to the anchor (RFC 5280, section 6, without revocation).
 
-    The anchor may be an intermediate (RFC 7671, section 5.2). Name constraints are not followed, so a chain with them does
-    not pass: a match that is not sure is none.
+    The anchor may be an intermediate (RFC 7671, section 5.2). Name constraints are not followed, so a chain with them
+    does not pass: a match that is not sure is none.
     """
     try:
         pool = [x509.load_der_x509_certificate(der) for der in (*chain[1:_MAX_CHAIN], anchor)]

@@ -1,9 +1,9 @@
 """
 What DNS says of a recipient: MX, addresses, TLSA, TXT. The only module that imports dns.
 
-The resolver is passed in. "No such record" is an answer, "no answer" is not; DNSSEC is what the resolver's AD bit says, which
-means something only where the resolver validates and the way to it is safe (RFC 4035, section 3.2.3), so use a local one.
-Hostile zones are bounded: chains of aliases, numbers of records, time for each question.
+The resolver is passed in. "No such record" is an answer, "no answer" is not; DNSSEC is what the resolver's AD bit
+says, which means something only where the resolver validates and the way to it is safe (RFC 4035, section 3.2.3), so
+use a local one. Hostile zones are bounded: chains of aliases, numbers of records, time for each question.
 """
 
 import copy
@@ -12,14 +12,13 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import dns.exception
 import dns.flags
 import dns.message
 import dns.name
 import dns.nameserver
-import dns.rdata
 import dns.rcode
 import dns.rdatatype
 import dns.resolver
@@ -94,7 +93,8 @@ class _NoAnswerError(Exception):
 class _Answer(NamedTuple):
     """The records of a name and type; none is an answer too."""
 
-    records: tuple[dns.rdata.Rdata, ...]
+    records: tuple[Any, ...]
+    """dns.rdata.Rdata of the type that was asked for."""
     dnssec: Dnssec
     canonical: str
     """The name after CNAME expansion."""
@@ -141,14 +141,13 @@ class Lookups:
         return self._implicit(domain, alias, answer.dnssec)
 
     def _exchanges(self, answer: _Answer, alias: str | None) -> Route:
-        found = sorted({(record.preference, _text(record.exchange)) for record in answer.records})  # type: ignore[attr-defined]
+        found = sorted({(record.preference, _text(record.exchange)) for record in answer.records})
         if [host for _, host in found] == [""]:  # RFC 7505: the only record, whatever its preference
             return Route(MxKind.NULL, dnssec=answer.dnssec, alias=alias)
         exchanges = [Exchange(host, preference) for preference, host in found if host]
         most = self.settings.max_hosts
-        return Route(
-            MxKind.MX, tuple(exchanges[:most]), answer.dnssec, alias, left_out=max(0, len(exchanges) - most)
-        )
+        left_out = max(0, len(exchanges) - most)
+        return Route(MxKind.MX, tuple(exchanges[:most]), answer.dnssec, alias, left_out)
 
     def _implicit(self, domain: str, alias: str | None, dnssec: Dnssec) -> Route:
         addresses = self.addresses(domain)
@@ -168,11 +167,13 @@ class Lookups:
                 answers.append(self._look_up(host, kind))
             except _NoAnswerError as error:
                 trouble, bogus = error.answer, bogus or error.dnssec is Dnssec.BOGUS
-        ips = tuple(dict.fromkeys(record.address for answer in answers for record in answer.records))  # type: ignore[attr-defined]
+        ips = tuple(dict.fromkeys(record.address for answer in answers for record in answer.records))
         canonical = next((answer.canonical for answer in answers if answer.canonical != host), None)
         most = self.settings.max_addresses
-        dnssec = Dnssec.BOGUS if bogus else _weakest([a.dnssec for a in answers if a.records] or [a.dnssec for a in answers])
-        return Addresses(ips[:most], dnssec, canonical, max(0, len(ips) - most), trouble)
+        # An empty answer for one family says nothing of the addresses of the other.
+        dnssec = _weakest([answer.dnssec for answer in answers if answer.records or not ips])
+        left_out = max(0, len(ips) - most)
+        return Addresses(ips[:most], Dnssec.BOGUS if bogus else dnssec, canonical, left_out, trouble)
 
     def tlsa(self, host: str, addresses: Addresses) -> Tlsa:
         """
@@ -212,7 +213,7 @@ class Lookups:
             return Tlsa(base, dnssec=error.dnssec, trouble=error.answer)
         if not answer.records:
             return Tlsa(dnssec=answer.dnssec)
-        records = sorted(TlsaRecord(r.usage, r.selector, r.mtype, bytes(r.cert)) for r in answer.records)  # type: ignore[attr-defined]
+        records = sorted(TlsaRecord(each.usage, each.selector, each.mtype, bytes(each.cert)) for each in answer.records)
         if len(records) > MAX_TLSA:
             trouble = CouldNotTell(Why.TOO_MUCH, f"has {len(records)} TLSA records; {MAX_TLSA} at most are looked at")
             return Tlsa(base, (), answer.dnssec, trouble)
@@ -226,7 +227,7 @@ class Lookups:
             return error.answer
         if len(answer.records) > MAX_TEXTS:
             return CouldNotTell(Why.TOO_MUCH, f"{printable(name)} has more than {MAX_TEXTS} TXT records")
-        return tuple(b"".join(record.strings).decode("latin-1") for record in answer.records)  # type: ignore[attr-defined]
+        return tuple(b"".join(record.strings).decode("latin-1") for record in answer.records)
 
     def _look_up(self, name: str, kind: dns.rdatatype.RdataType) -> _Answer:
         """Follow aliases to the records. Raises _NoAnswerError."""
@@ -286,7 +287,8 @@ def _response(
     try:
         return asked.resolve(name, kind, lifetime=seconds, raise_on_no_answer=False, search=False).response
     except dns.resolver.NXDOMAIN as error:
-        return error.response(name)
+        response: dns.message.QueryMessage = error.response(name)  # type: ignore[no-untyped-call]
+        return response
 
 
 def _name(text: str) -> dns.name.Name:

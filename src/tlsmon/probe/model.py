@@ -3,6 +3,10 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
+
+SHOWN_DATA: Final = 32
+"""Bytes of a TLSA record that are shown: a digest is shown whole, a certificate is not."""
 
 
 class Why(StrEnum):
@@ -112,14 +116,14 @@ class TlsaRecord:
     data: bytes
 
     def __str__(self) -> str:
-        """
+        r"""
         Return the record as a zone file has it, long data cut.
 
-        >>> str(TlsaRecord(3, 1, 1, b"\\x0a\\x0b"))
+        >>> str(TlsaRecord(3, 1, 1, b"\x0a\x0b"))
         '3 1 1 0a0b'
         """
-        text = self.data[:32].hex()
-        return f"{self.usage} {self.selector} {self.matching} {text}" + ("…" if len(self.data) > 32 else "")
+        cut = "…" if len(self.data) > SHOWN_DATA else ""
+        return f"{self.usage} {self.selector} {self.matching} {self.data[:SHOWN_DATA].hex()}{cut}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,8 @@ def record_id(texts: Sequence[str]) -> str | None:
     """
     Return the id of an MTA-STS record (section 3.1); None where there is no record.
 
-    ``texts``: the TXT records of ``_mta-sts.DOMAIN``. Those that do not begin with ``v=STSv1;`` are not meant. Raises StsError.
+    ``texts``: the TXT records of ``_mta-sts.DOMAIN``. Those that do not begin with ``v=STSv1;`` are not meant. Raises
+    StsError.
     """
     records = [text for text in texts if re.match(r"v=STSv1[ \t]*;", text)]
     if not records:
@@ -55,7 +56,8 @@ def parse_policy(text: str) -> StsPolicy:
     """
     Return a policy (section 3.2).
 
-    Of a field that stands twice the first counts, except ``mx``; fields without a meaning here are passed over. Raises StsError.
+    Of a field that stands twice the first counts, except ``mx``; fields without a meaning here are passed over.
+    Raises StsError.
     """
     fields: dict[str, str] = {}
     patterns: list[str] = []
@@ -137,7 +139,9 @@ def fetch(domain: str, ip: str, port: int, context: ssl.SSLContext, deadline: fl
 
 def _get(connection: Connection, host: str, context: ssl.SSLContext) -> str:
     connection.start_tls(context, host)
-    request = f"GET {_PATH} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: tlsmon\r\nAccept: text/plain\r\nConnection: close\r\n\r\n"
+    request = (
+        f"GET {_PATH} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: tlsmon\r\nAccept: text/plain\r\nConnection: close\r\n\r\n"
+    )
     connection.send(request.encode("ascii"))
     answer = bytearray()
     while data := connection.receive():

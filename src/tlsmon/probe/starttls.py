@@ -4,15 +4,16 @@ One SMTP conversation up to the handshake: banner, EHLO, STARTTLS, handshake, EH
 Three ways to shake hands stand for what Postfix does at its levels (``tls/tls_client.c``, ``tls/tls_misc.c``): at may
 and encrypt it takes anonymous ciphers and OpenSSL's security level 0, above that neither.
 
-The chain without verification: ``ssl`` shows it since Python 3.13 (``get_unverified_chain``). CPython 3.11 and 3.12 have the same
-method on the object below, not documented; where neither exists only the first certificate can be had, by
-``getpeercert``, and the answer says so. Whether a chain is trusted is asked of OpenSSL in a handshake with
-verification, because that is what mail servers do; the chain of a failed one cannot be read, so these are two handshakes.
+The chain without verification: ``ssl`` shows it since Python 3.13 (``get_unverified_chain``). CPython 3.11 and 3.12
+have the same method on the object below, undocumented; where neither exists only the first certificate is had, by
+``getpeercert``, and the answer says so. Whether a chain is trusted is asked of OpenSSL, as mail servers do, in a
+handshake with verification; the chain of a failed one cannot be read, so these are two handshakes.
 """
 
 import ssl
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, Protocol
@@ -149,9 +150,7 @@ def _converse(connection: Connection, caller: Caller, sni: str | None, manner: M
     return _encrypt(connection, caller, (sni, manner), delay)
 
 
-def _encrypt(
-    connection: Connection, caller: Caller, how: tuple[str | None, Manner], delay: float
-) -> Conversation:
+def _encrypt(connection: Connection, caller: Caller, how: tuple[str | None, Manner], delay: float) -> Conversation:
     sni, manner = how
     try:
         session = connection.start_tls(caller.contexts[manner], sni)
@@ -171,9 +170,7 @@ def _encrypt(
             return Conversation(Ending.BROKEN, f"{stop.answer.words} in the TLS handshake", None, delay)
         return _untold(stop, delay)
     trust = Trust.TRUSTED if manner is Manner.VERIFYING else Trust.UNTOLD
-    done = Conversation(
-        Ending.ENCRYPTED, "", None, delay, protocol, cipher, trust, chain=chain, chain_whole=whole
-    )
+    done = Conversation(Ending.ENCRYPTED, "", None, delay, protocol, cipher, trust, chain=chain, chain_whole=whole)
     return _bye(connection, done)
 
 
@@ -187,7 +184,8 @@ def _chain(session: ssl.SSLSocket) -> tuple[tuple[bytes, ...], bool]:
     if public is not None:
         chain = tuple(public())
     elif private is not None:
-        chain = tuple(certificate.public_bytes(ssl._ssl.ENCODING_DER) for certificate in private())  # type: ignore[attr-defined] # noqa: SLF001
+        der = 2  # _ssl.ENCODING_DER
+        chain = tuple(certificate.public_bytes(der) for certificate in private())
     else:
         return (leaf,), False
     if sum(map(len, chain)) > MAX_CHAIN:
@@ -238,8 +236,6 @@ def _expect(reply: _Reply, code: int) -> None:
 
 def _bye(connection: Connection, conversation: Conversation) -> Conversation:
     """Quit politely; how the other side takes it changes nothing."""
-    try:
+    with suppress(StoppedError, ssl.SSLError):
         _command(connection, "QUIT")
-    except (StoppedError, ssl.SSLError):
-        pass
     return conversation

@@ -31,7 +31,9 @@ def parse(texts: Sequence[str]) -> TlsRpt:
         return TlsRpt(trouble="the TLSRPT record has no rua")
     found = tuple(_destination(uri) for uri in uris[:MAX_DESTINATIONS])
     known = tuple(destination for destination in found if destination)
-    return TlsRpt(known, None if len(known) == len(found) else "the TLSRPT record has a rua that is neither mailto: nor https:")
+    return TlsRpt(
+        known, None if len(known) == len(found) else "the TLSRPT record has a rua that is neither mailto: nor https:"
+    )
 
 
 def _destination(uri: str) -> str | None:

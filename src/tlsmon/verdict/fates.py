@@ -38,6 +38,20 @@ class Chances(NamedTuple):
     """Of the addresses that are in use and of which something is known."""
     open: tuple[Address, ...]
     """In use, and the log does not tell."""
+    used: dict[Address, tuple[int, int]]
+    """When the domain's mail was first and last seen at each address."""
+
+    def deserted_for(self, tolerated: float) -> Address | None:
+        """
+        Return an address that fails, and since whose first mail none that is in order was used; None in other cases.
+
+        The domain may have moved there, and then no other server takes its mail any more.
+        """
+        fine = [self.used[address][1] for address, known in self.behaviours.items() if known.share_bad <= tolerated]
+        for address, known in self.behaviours.items():
+            if known.share_bad > tolerated and fine and self.used[address][0] > max(fine):
+                return address
+        return None
 
     def failing(self, without: Address | None = None) -> float | None:
         """Return the share of attempts that fail at all addresses, or at all but one; None without evidence."""

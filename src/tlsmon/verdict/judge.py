@@ -111,7 +111,11 @@ class _Domain:
                 unknown.append(address)
             else:
                 known[address] = found
-        return Chances(known, tuple(unknown))
+        used: dict[Address, tuple[int, int]] = {}
+        for observation, _ in self._seen:
+            first, last = used.get(observation.address, (observation.first, observation.last))
+            used[observation.address] = min(first, observation.first), max(last, observation.last)
+        return Chances(known, tuple(unknown), used)
 
     def _verdict(self, mails: int, by_fate: Fates, upper: float | None, thresholds: Thresholds) -> Verdict:
         failing = self._chances.failing()
@@ -121,6 +125,8 @@ class _Domain:
             return Verdict.LOSES if self._decided else Verdict.UNPROVEN
         if mails and max(by_fate.delayed / mails, failing or 0.0) > thresholds.tolerated_delay:
             return Verdict.DELAYS if self._decided else Verdict.UNPROVEN
+        if self._chances.deserted_for(thresholds.tolerated_delay):
+            return Verdict.UNPROVEN
         if upper is None or mails < thresholds.min_mails or upper > thresholds.max_share:
             return Verdict.UNPROVEN
         return Verdict.SAFE

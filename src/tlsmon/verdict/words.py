@@ -128,8 +128,17 @@ def _outlook(grounds: Grounds) -> Iterable[str]:
         yield f"{found.rerouted:,} mails would go to another MX host in the same attempt"
     if found.unknown:
         yield f"of {found.unknown:,} mails the log does not tell"
-    if grounds.verdict is Verdict.UNPROVEN and grounds.upper is not None:
-        if grounds.mails < grounds.thresholds.min_mails:
-            yield f"fewer than {grounds.thresholds.min_mails:,} mails"
-        elif grounds.upper > grounds.thresholds.max_share:
-            yield f"too few to be sure of {share(grounds.thresholds.max_share)}"
+    yield from _doubts(grounds)
+
+
+def _doubts(grounds: Grounds) -> Iterable[str]:
+    """Say why a verdict is not safe although all that was seen went well."""
+    if grounds.verdict is not Verdict.UNPROVEN or grounds.upper is None:
+        return
+    moved_to = grounds.chances.deserted_for(grounds.thresholds.tolerated_delay)
+    if moved_to is not None:
+        yield f"no other MX host took mail since {moved_to.host} appeared: the domain may have moved there"
+    if grounds.mails < grounds.thresholds.min_mails:
+        yield f"fewer than {grounds.thresholds.min_mails:,} mails"
+    elif grounds.upper > grounds.thresholds.max_share:
+        yield f"too few to be sure of {share(grounds.thresholds.max_share)}"

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.x509.oid import NameOID
 from service_identity import CertificateError
 from service_identity.hazmat import DNS_ID, DNSPattern
@@ -13,6 +14,15 @@ from tlsmon.probe.connection import printable
 from tlsmon.probe.model import Certificate
 
 MAX_NAMES: Final = 1000
+UNREADABLE: Final = (
+    ValueError,
+    TypeError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+"""What cryptography raises for bytes that are no certificate, key or extension."""
 
 
 class Cover(StrEnum):
@@ -38,7 +48,7 @@ def read(der: bytes) -> Certificate | None:
             fingerprint=hashlib.sha256(der).hexdigest(),
             names_left_out=max(0, len(names) - MAX_NAMES),
         )
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+    except UNREADABLE:
         return None
 
 

@@ -8,11 +8,11 @@ from enum import StrEnum
 from typing import Final, TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from tlsmon.probe.certificate import Cover, covers, read
+from tlsmon.probe.certificate import UNREADABLE, Cover, covers, read
 from tlsmon.probe.model import TlsaRecord
 
 DANE_TA: Final = 2
@@ -61,7 +61,7 @@ def _is_whole(record: TlsaRecord) -> bool:
             x509.load_der_x509_certificate(record.data)
         else:
             load_der_public_key(record.data)
-    except (ValueError, UnsupportedAlgorithm):
+    except UNREADABLE:
         return False
     return True
 
@@ -83,7 +83,7 @@ def _selected(selector: int, der: bytes) -> bytes | None:
     try:
         key = x509.load_der_x509_certificate(der).public_key()
         return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    except (ValueError, UnsupportedAlgorithm):
+    except UNREADABLE:
         return None
 
 
@@ -160,7 +160,7 @@ def _path_fault(chain: Sequence[bytes], anchor: bytes, now: datetime) -> str | N
             if issuer is None:
                 return "the chain does not lead to the authority of the TLSA record"
             current = issuer
-    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+    except UNREADABLE:
         return "a certificate of the chain cannot be read"
     return "the chain is too long"
 
@@ -182,7 +182,7 @@ def _issued(issuer: x509.Certificate, subject: x509.Certificate, authorities_bel
         return False
     try:
         subject.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
+    except (InvalidSignature, *UNREADABLE):
         return False
     return True
 

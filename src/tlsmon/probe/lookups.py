@@ -38,6 +38,7 @@ from tlsmon.probe.model import (
     Why,
 )
 
+_PORT: Final = 53
 MAX_ALIASES: Final = 8
 MAX_TLSA: Final = 32
 MAX_TEXTS: Final = 64
@@ -74,7 +75,10 @@ def _nameserver(text: str) -> dns.nameserver.Nameserver:
     found = _NAMESERVER.fullmatch(text.strip())
     try:
         address = ipaddress.ip_address((found and (found[1] or found[2] or found[4])) or "")
-        return dns.nameserver.Do53Nameserver(str(address), int((found and found[3]) or 53))
+        port = int((found and found[3]) or _PORT)
+        if port not in range(1, 1 << 16):
+            raise ValueError(port)
+        return dns.nameserver.Do53Nameserver(str(address), port)
     except ValueError as error:
         raise NameserverError(
             f"{text!r} is not the address of a name server.", hint="Give it as 127.0.0.1, 127.0.0.1:5353 or [::1]:5353."

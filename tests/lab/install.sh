@@ -9,7 +9,7 @@
 set -eu
 
 CACHE=${TLSMON_LAB_CACHE:-"$HOME/.cache/tlsmon-lab"}
-MIRROR=${TLSMON_LAB_MIRROR:-http://deb.debian.org/debian}
+MIRROR=${TLSMON_LAB_MIRROR:-}
 
 need_tools() {
     missing=
@@ -26,7 +26,7 @@ make_root() { # NAME SUITE PACKAGES
     root=$CACHE/$1
     [ -e "$root/lab-complete" ] && return
     rm -rf --one-file-system "$root"
-    debootstrap --variant=minbase --include=ca-certificates "$2" "$root" "$MIRROR" \
+    debootstrap --variant=minbase --include=ca-certificates "$2" "$root" ${MIRROR:+"$MIRROR"} \
         || { echo "lab: $root could not be made; its log is $root/debootstrap/debootstrap.log" >&2; exit 1; }
     # apt orders what debootstrap cannot. Packages are set up inside a chroot; nothing there may start a service.
     printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"

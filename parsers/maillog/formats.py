@@ -5,7 +5,7 @@ To add one: a folder with screen, grammar, events and deliveries, and a row here
 """
 
 from collections.abc import Callable, Iterator
-from heapq import merge
+from itertools import chain
 from typing import NamedTuple
 
 from maillog.exim.deliveries import EximDeliveries
@@ -23,7 +23,7 @@ class Format(NamedTuple):
 
     mta: Mta
     hits: Callable[[bytes], Iterator[int]]
-    """Takes many lines; gives a position in each one that may matter, before anything else is known of it."""
+    """Takes many lines; gives a position in each one that may matter, in any order, before more is known of it."""
     new_reader: Callable[[str | None, str | None], DeliveryReader]
     """Makes the reader of one reporting host, and of one instance where the MTA's state is apart by instance."""
 
@@ -47,7 +47,7 @@ FORMATS = (POSTFIX, EXIM_LOG)
 def relevant_lines(text: bytes) -> Iterator[tuple[int, int]]:
     """Yield begin and end of the lines that some MTA may have written about a delivery, in order."""
     done = 0
-    for hit in merge(*(entry.hits(text) for entry in FORMATS)):
+    for hit in sorted(chain.from_iterable(entry.hits(text) for entry in FORMATS)):
         if hit >= done:
             newline = text.find(b"\n", hit)
             end = newline if newline >= 0 else len(text)

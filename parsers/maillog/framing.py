@@ -97,9 +97,9 @@ class Framer:
         frame = self._split(line)
         if frame is None:
             return Unframed.NO_FRAME
-        if frame.tag.startswith(EXIM) or _EXIM_STAMP.match(frame.text):
-            return self._exim(frame)
         instance, slash, program = frame.tag.rpartition("/")
+        if not slash and (frame.tag.startswith(EXIM) or _EXIM_STAMP.match(frame.text)):
+            return self._exim(frame)
         return Record(frame.time, frame.host, instance if slash else None, program, frame.pid, _message(frame.text))
 
     # --- the frames -------------------------------------------------------------------------------------------------
@@ -114,19 +114,18 @@ class Framer:
         return None
 
     def _syslog(self, line: bytes, head: re.Match[bytes]) -> _Frame | None:
-        groups = head.groupdict()
-        bsd, iso = groups.get("bsd"), groups.get("iso")
-        stamp = bsd or iso or b""
+        bsd = head["bsd"] if head.re is _HEAD else None
+        stamp = bsd or head["iso"]
         if stamp != self._stamp:
             time = self._bsd_time(stamp) if bsd else self._iso_time(stamp)
             if time is None:
                 return None
             self._stamp, self._stamp_time = stamp, time
-        pid = groups["pid"]
+        pid = head["pid"]
         return _Frame(
             self._stamp_time,
-            groups["host"].decode("utf-8", "replace"),
-            groups["tag"].decode("utf-8", "replace"),
+            head["host"].decode("utf-8", "replace"),
+            head["tag"].decode("utf-8", "replace"),
             int(pid) if pid and pid.isdigit() else None,
             line[head.end() :].decode("utf-8", "replace"),
         )
@@ -217,8 +216,11 @@ class Framer:
 
     def _local(self, text: str) -> datetime | None:
         """Return a local time with its offset. Of the two in an hour that comes twice, the one that goes on in time."""
+        zone = self._settings.zone
         try:
-            time = datetime.fromisoformat(text).replace(tzinfo=self._settings.zone)
+            time = datetime.fromisoformat(text).replace(tzinfo=zone)
+            if isinstance(zone, timezone):
+                return time  # never an hour twice
             first, second = _fixed(time), _fixed(time.replace(fold=1))
         except (ValueError, OverflowError):
             return None

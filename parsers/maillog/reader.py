@@ -197,7 +197,7 @@ class LogReader:
                 reader.restore(state)
             self._lines, self._offset = int(carry["lines"]), int(carry["offset"])
             self._skipping = bool(carry["skipping"])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise CarryError("The saved reading state is damaged.") from error
 
 

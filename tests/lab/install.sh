@@ -31,8 +31,8 @@ make_root() { # NAME SUITE PACKAGES
     # apt orders what debootstrap cannot. Packages are set up inside a chroot; nothing there may start a service.
     printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
     chmod +x "$root/usr/sbin/policy-rc.d"
-    # shellcheck disable=SC2086 # a list of package names
     chroot "$root" apt-get update -q
+    # shellcheck disable=SC2086 # a list of package names
     DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get install -yq --no-install-recommends $3
     printf '127.0.0.1 localhost\n::1 localhost\n' >"$root/etc/hosts"
     # Every run mounts its own /var/log, so that the syslog socket of a run is found by its own daemons only.

@@ -14,6 +14,7 @@ from tests.lab.world import Behaviour, Domain, Endpoint, Host, World
 
 SMARTHOST = "smart.relay.example"
 LMTP_HOST = "lmtp.backend.example"
+LMTP_PORT = 24
 _NAMES = ("anna", "ben", "chloe", "dario", "emma", "farid", "greta", "hugo", "ines", "jan", "kirsten", "luis")
 
 
@@ -74,7 +75,7 @@ def make_scenario(seed: int, seconds: int = 45, cases: tuple[Case, ...] = CASES)
     domains = tuple(builder.domain(case) for case in (*cases, sender))
     extra = (
         builder.host(SMARTHOST, (Address(Behaviour()),), port=587),
-        builder.host(LMTP_HOST, (Address(Behaviour(lmtp=True)),), port=24),
+        builder.host(LMTP_HOST, (Address(Behaviour(lmtp=True)),), port=LMTP_PORT),
     )
     mails = chain.from_iterable(builder.mails(case, seconds) for case in cases)
     return Scenario(World(domains, extra), tuple(sorted(mails, key=lambda mail: mail.at)))

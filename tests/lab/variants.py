@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from tests.lab.cases import CASES, LMTP_CASE, Case
 from tests.lab.mta import LogStyle, Setup
-from tests.lab.scenario import LMTP_HOST, SMARTHOST
+from tests.lab.scenario import LMTP_HOST, LMTP_PORT, SMARTHOST
 
 _POSTFIX = Setup("postfix-bookworm")
 # Debian sid's Postfix has no Berkeley DB any more.
@@ -59,7 +59,7 @@ VARIANTS = {
     ),
     "postfix-3.7-filter": Variant(
         replace(_POSTFIX, content_filter=True).setting(
-            "transport_maps", f"inline:{{lmtp.example=lmtp:[{LMTP_HOST}]:24}}"
+            "transport_maps", f"inline:{{lmtp.example=lmtp:[{LMTP_HOST}]:{LMTP_PORT}}}"
         ),
         "Postfix 3.7 with a content filter on 127.0.0.1:10024 for every mail, and lmtp.example delivered by LMTP.",
         (*_less(), LMTP_CASE),
@@ -75,8 +75,9 @@ VARIANTS = {
         "The same with `smtp_tls_connection_reuse = yes`.",
     ),
     "postfix-3.11-loglevel0": Variant(
-        _NEW_POSTFIX.setting("smtp_tls_loglevel", "0"),
+        _keeping_connections(_NEW_POSTFIX).setting("smtp_tls_loglevel", "0"),
         "The same with `smtp_tls_loglevel = 0`: only `tls=` tells.",
+        CASES,
     ),
     "exim-4.96": Variant(_EXIM, "Exim 4.96 (GnuTLS), Debian's log_selector, its own main log.", CASES),
     "exim-4.96-notlscipher": Variant(

@@ -1,0 +1,56 @@
+"""Domains that nobody thought of: MX hosts and their behaviours drawn at random."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+from tests.lab.authority import Certificate
+from tests.lab.cases import CLEAR, GOOD, Address, Case, Mx, Traffic
+from tests.lab.world import Behaviour, StartTls
+
+_BEHAVIOURS = (
+    GOOD,
+    GOOD,
+    Behaviour(),
+    CLEAR,
+    Behaviour(certificate=Certificate.SELF_SIGNED),
+    Behaviour(certificate=Certificate.EXPIRED),
+    Behaviour(certificate=Certificate.WRONG_NAME),
+    Behaviour(starttls=StartTls.REFUSED),
+    Behaviour(starttls=StartTls.REFUSED_FOR_NOW),
+    Behaviour(starttls=StartTls.NO_HANDSHAKE),
+    Behaviour(starttls=StartTls.HANG_UP),
+    Behaviour(drop_after_handshake=True),
+    Behaviour(client_certificate=True, only_protocol="TLSv1.3"),
+    replace(GOOD, clear_every=3),
+    replace(GOOD, clear_from=6),
+    replace(GOOD, clear_until=6),
+    replace(GOOD, greylist=True),
+    replace(GOOD, unknown_every=3),
+    replace(GOOD, recipient_reply=b"450 4.3.2 Over capacity"),
+    replace(CLEAR, greylist=True),
+)
+
+
+def _host(draw: random.Random, name: str) -> Mx:
+    addresses = tuple(
+        Address(draw.choice(_BEHAVIOURS), ipv6=draw.random() < 0.2) for _ in range(draw.choice((1, 1, 2)))
+    )
+    if draw.random() < 0.1:
+        addresses = (*addresses, Address(None))
+    return Mx(draw.choice((10, 10, 20)), name, addresses)
+
+
+def random_cases(seed: int, domains: int = 60) -> tuple[Case, ...]:
+    """Return ``domains`` cases drawn by ``seed``; about a third of them share the hosts of a few providers."""
+    draw = random.Random(seed)
+    shared = [_host(draw, f"mx{number}.shared-{seed}.example") for number in range(8)]
+    cases = []
+    for number in range(domains):
+        domain = f"drawn-{seed}-{number}.example"
+        own = tuple(_host(draw, f"mx{host}.{domain}") for host in range(draw.choice((1, 1, 2, 3))))
+        mx = tuple(draw.sample(shared, 2)) if draw.random() < 0.35 else own
+        traffic = Traffic(draw.randrange(2, 16), recipients=draw.choice((1, 1, 1, 3)), bursts=draw.choice((0, 0, 2)))
+        cases.append(Case(domain, mx, traffic))
+    return tuple(cases)

@@ -73,16 +73,12 @@ def resolver(nameservers: Sequence[str] = ()) -> dns.resolver.Resolver:
 
 def _nameserver(text: str) -> dns.nameserver.Nameserver:
     found = _NAMESERVER.fullmatch(text.strip())
-    try:
-        address = ipaddress.ip_address((found and (found[1] or found[2] or found[4])) or "")
-        port = int((found and found[3]) or _PORT)
-        if port not in range(1, 1 << 16):
-            raise ValueError(port)
-        return dns.nameserver.Do53Nameserver(str(address), port)
-    except ValueError as error:
+    address, port = (found[1] or found[2] or found[4], int(found[3] or _PORT)) if found else ("", 0)
+    if not (_is_address(address) and 0 < port < 1 << 16):
         raise NameserverError(
             f"{text!r} is not the address of a name server.", hint="Give it as 127.0.0.1, 127.0.0.1:5353 or [::1]:5353."
-        ) from error
+        )
+    return dns.nameserver.Do53Nameserver(address, port)
 
 
 class _NoAnswerError(Exception):

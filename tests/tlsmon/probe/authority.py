@@ -1,8 +1,8 @@
 """A certification authority made on the spot: certificates of every kind that a mail server may show."""
 
-import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-NOW = datetime.datetime.now(tz=datetime.UTC).replace(microsecond=0)
-DAY = datetime.timedelta(days=1)
+NOW = datetime.now(tz=UTC).replace(microsecond=0)
+DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ def _name(text: str) -> x509.Name:
 def issue(
     names: Sequence[str] = (),
     by: Identity | None = None,
+    *,
     days: tuple[int, int] = (-1, 90),
     authority: bool = False,
     common_name: str = "nobody",
@@ -72,9 +73,11 @@ def issue(
         .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
     )
     if names:
-        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), False)
+        builder = builder.add_extension(
+            x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False
+        )
     if not authority:
-        builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), False)
+        builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
     behind = (by.certificate, *by.behind) if by and by.behind else ()
     return Identity(key, builder.sign(issuer.key, SHA256()), behind)
 

@@ -58,7 +58,7 @@ class Zone:
         self._fill(response, name, question.rdtype)
         return response
 
-    def _fill(self, response: dns.message.Message, name: str, kind: int) -> None:
+    def _fill(self, response: dns.message.Message, name: str, kind: dns.rdatatype.RdataType) -> None:
         secure = self.validates
         for _ in range(20):
             secure = secure and (name == "." or any(name.endswith(end) for end in self.secure))
@@ -85,9 +85,11 @@ def serving(zone: Zone) -> Iterator[str]:
         stop = threading.Event()
         thread = threading.Thread(target=_serve, args=(server, zone, stop), daemon=True)
         thread.start()
-        yield f"127.0.0.1:{server.getsockname()[1]}"
-        stop.set()
-        thread.join()
+        try:
+            yield f"127.0.0.1:{server.getsockname()[1]}"
+        finally:
+            stop.set()
+            thread.join()
 
 
 def _serve(server: socket.socket, zone: Zone, stop: threading.Event) -> None:
@@ -103,5 +105,3 @@ def _serve(server: socket.socket, zone: Zone, stop: threading.Event) -> None:
                 threading.Timer(zone.delay, server.sendto, (data, peer)).start()
             else:
                 server.sendto(data, peer)
-
-

@@ -15,13 +15,12 @@ Play = Callable[[socket.socket], None]
 
 @dataclass
 class Meter:
-    """How many connections there were, and how many at once, for each address that took them."""
+    """How many connections there were, and how many at once, for each address."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     now: Counter[str] = field(default_factory=Counter)
     most: Counter[str] = field(default_factory=Counter)
     total: Counter[str] = field(default_factory=Counter)
-    commands: list[bytes] = field(default_factory=list)
 
     @contextmanager
     def connection(self, ip: str) -> Iterator[None]:
@@ -40,6 +39,7 @@ class Meter:
 @contextmanager
 def receiving(plays: dict[str, Play], port: int = 0) -> Iterator[tuple[int, Meter]]:
     """Listen at each address with its behaviour; give the port, the same for all, and the count."""
+    # Counts connections only: a server learns of the end of one after the client has made the next.
     meter, listeners = Meter(), []
     stop = threading.Event()
     for ip, play in plays.items():

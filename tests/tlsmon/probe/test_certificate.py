@@ -173,7 +173,9 @@ EE, TA = record(3, 1, 1, LEAF), record(2, 0, 1, TOP)
         pytest.param([TA], LEAF.chain[:1], BASE, 0, Match.MISMATCH, id="authority not sent"),
         pytest.param([record(2, 0, 0, TOP)], LEAF.chain[:1], BASE, 0, Match.MATCHES, id="authority in DNS"),
         pytest.param([TA], (STRANGER.der, TOP.der), BASE, 0, Match.MISMATCH, id="authority did not sign"),
-        pytest.param([record(2, 1, 1, LEAF)], LEAF.chain, BASE, 0, Match.MISMATCH, id="usage 2 for the certificate itself"),
+        pytest.param(
+            [record(2, 1, 1, LEAF)], LEAF.chain, BASE, 0, Match.MISMATCH, id="usage 2 for the certificate itself"
+        ),
         pytest.param([record(3, 1, 1, TOP)], LEAF.chain, BASE, 0, Match.MISMATCH, id="usage 3 for the authority"),
         pytest.param(
             [record(2, 1, 1, MIDDLE)],

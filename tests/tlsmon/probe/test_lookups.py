@@ -116,7 +116,7 @@ def test_validation(validates: bool) -> None:
     ],
 )
 def test_tlsa(host: str, base: str | None, count: int, dnssec: Dnssec) -> None:
-    """The TLSA base domain: after expansion if all is secure, else the host's own name; nothing below insecure names."""
+    """The TLSA base domain: after expansion if all is secure, else the host's own; nothing below insecure names."""
     found: Tlsa = asked(lambda lookups: lookups.tlsa(host, lookups.addresses(host)))
     assert (found.base, len(found.records), found.dnssec) == (base, count, dnssec)
 

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.tlsmon.probe import authority
@@ -101,7 +102,9 @@ def test_chain_as_sent(store: Path) -> None:
         pytest.param(lambda: authority.issue(["a.example"]), Trust.SELF_SIGNED, id="self-signed"),
         pytest.param(lambda: authority.issue(by=authority.private_root()), Trust.PRIVATE, id="private"),
         pytest.param(
-            lambda: authority.issue(by=authority.Identity(authority.intermediate().key, authority.intermediate().certificate)),
+            lambda: authority.issue(
+                by=authority.Identity(authority.intermediate().key, authority.intermediate().certificate)
+            ),
             Trust.UNKNOWN_ISSUER,
             id="intermediate missing",
         ),
@@ -109,7 +112,7 @@ def test_chain_as_sent(store: Path) -> None:
         pytest.param(lambda: authority.issue(by=authority.root(), days=(-9, -2)), Trust.EXPIRED, id="expired"),
         pytest.param(lambda: authority.issue(by=authority.root(), days=(2, 9)), Trust.NOT_YET_VALID, id="not yet"),
         pytest.param(
-            lambda: authority.issue(by=authority.root(), usage=authority.ExtendedKeyUsageOID.CODE_SIGNING),
+            lambda: authority.issue(by=authority.root(), usage=ExtendedKeyUsageOID.CODE_SIGNING),
             Trust.INVALID,
             id="wrong purpose",
         ),
@@ -196,7 +199,9 @@ def flood_over_tls(store: Path) -> Play:
     return play
 
 
-@pytest.mark.parametrize("play", [drip, flood, endless, stall_in_handshake, flood_over_tls], ids=lambda play: play.__name__)
+@pytest.mark.parametrize(
+    "play", [drip, flood, endless, stall_in_handshake, flood_over_tls], ids=lambda play: play.__name__
+)
 def test_hostile(play: Play, store: Path) -> None:
     """No server holds a conversation longer than its limit or makes the process grow by 50 MB."""
     before, begin = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()

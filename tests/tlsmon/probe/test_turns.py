@@ -73,8 +73,14 @@ def test_once() -> None:
     """The first that asks does the job, the others get what it found, or its error."""
     once: Once[int] = Once()
     calls: list[int] = []
+
+    def job() -> int:
+        time.sleep(0.01)
+        calls.append(1)
+        return 7
+
     with ThreadPoolExecutor(8) as executor:
-        found = list(executor.map(lambda _: once.get("key", lambda: (time.sleep(0.01), calls.append(1), 7)[2]), range(8)))  # type: ignore[func-returns-value]
+        found = list(executor.map(lambda _: once.get("key", job), range(8)))
     assert (found, calls) == ([7] * 8, [1])
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):

@@ -54,7 +54,7 @@ def _subtitle(facts: Facts) -> str:
     hosts = facts.now.coverage.senders
     who = ", ".join(map(name, hosts[:3])) + (f" and {count(len(hosts) - 3, 'more host')}" if len(hosts) > 3 else "")  # noqa: PLR2004
     running = ", not over yet" if facts.running else ""
-    return f"{who or 'no reporting host'}: mail sent {span(monday, monday + timedelta(days=6))} (UTC){running}"
+    return f"Mail sent {span(monday, monday + timedelta(days=6))} (UTC){running}, as logged by {who or 'no host'}"
 
 
 def sentence(facts: Facts) -> str:
@@ -67,8 +67,11 @@ def _traffic(week: Week, before: Week) -> str:
         return "No mail was sent to the internet this week"
     if week.share_encrypted is None:
         return f"Of {mails(week.sent)} sent this week it is not known how many were encrypted"
-    known = "" if not week.unknown else f" of which the log tells ({week.unknown:,} unknown)"
-    text = f"{share(week.share_encrypted)} of {mails(week.sent)} sent this week{known} went encrypted"
+    text = f"{share(week.share_encrypted)} of {mails(week.sent)} sent this week went encrypted"
+    if week.unknown:
+        known = week.sent - week.unknown
+        text = f"{share(week.share_encrypted)} of the {mails(known)} of which the log tells went encrypted this week"
+        text += f" ({week.unknown:,} are unknown)"
     if before.share_encrypted is None:
         return text
     return f"{text}, {points(week.share_encrypted - before.share_encrypted)} the week before"

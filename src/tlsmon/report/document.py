@@ -22,7 +22,8 @@ def document(report: Report) -> dict[str, Any]:
         "sentence": report.sentence,
         "notices": list(report.notices),
         "weeks": [
-            week._asdict() | {"monday": week.monday.isoformat(), "sent": week.sent, "share_encrypted": week.share_encrypted}
+            week._asdict()
+            | {"monday": week.monday.isoformat(), "sent": week.sent, "share_encrypted": week.share_encrypted}
             for week in report.weeks
         ],
         "ladder": [rung._asdict() for rung in report.ladder],

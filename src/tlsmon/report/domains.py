@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import ceil, log
 from typing import Final
 
-from tlsmon.report.facts import FailingHost, Facts
+from tlsmon.report.facts import Facts, FailingHost
 from tlsmon.report.model import Cell, Changes, Column, Kind, Section, Table
 from tlsmon.report.register import Exemption
 from tlsmon.report.words import cause, count, day, mails, name, prose, share, utc_day
@@ -50,10 +50,11 @@ def changed(facts: Facts) -> Section:
         Column("why", "What was seen", width=2.6),
     )
     text = (
-        "Newly ready: safe now, and not a week ago. Newly failing: would lose mail or see delays now, and was not known "
-        "to. Regressed: was safe a week ago, and is not any more.",
+        "Newly ready: safe now, and not a week ago. Newly failing: would lose mail or see delays now, and was not "
+        "known to. Regressed: was safe a week ago, and is not any more."
     )
-    return Section("changes", "Changes since last week", text, (Table(columns, tuple(rows), "Nothing changed."),))
+    table = Table(columns, tuple(rows), "Nothing changed.")
+    return Section("changes", "Changes since last week, domain by domain", (text,), (table,))
 
 
 def _changed(facts: Facts) -> list[tuple[Judgement, Verdict | None]]:
@@ -81,10 +82,10 @@ def loses(facts: Facts) -> Section:
     text = (
         f"At level {facts.asked.level}, {mails(lost)} of the last {count(facts.asked.days, 'day')} to "
         f"{count(len(items), 'domain')} would not have arrived. The cause lies at the MX host named; its operator can "
-        "remove it. Since: when it began, or the first such mail of the window.",
+        "remove it. Since: when it began, or the first such mail of the window."
     )
     empty = "No domain is known to lose mail."
-    return Section("loses", "Domains that would lose mail", text if items else (), (Table(columns, rows, empty),))
+    return Section("loses", "Domains that would lose mail", (text,) if items else (), (Table(columns, rows, empty),))
 
 
 def delays(facts: Facts) -> Section:

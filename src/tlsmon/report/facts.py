@@ -8,7 +8,7 @@ read.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -20,9 +20,8 @@ from tlsmon.report.model import Rung, Week
 from tlsmon.report.register import Exemption
 from tlsmon.store.positions import FOLDER, Positions
 from tlsmon.store.table import NAME, Table
-from tlsmon.traffic.model import Silence
+from tlsmon.traffic.model import Period, Silence
 from tlsmon.traffic.shares import traffic
-from tlsmon.traffic.model import Period
 from tlsmon.verdict.model import Level, Thresholds, Verdict
 from tlsmon.verdict.recommend import Recommendation, Window, at_level, recommend
 
@@ -271,7 +270,7 @@ def _gaps(table: Table, since: date, until: datetime) -> tuple[Gap, ...]:
 
 def _host_gaps(host: str | None, rows: Sequence[Mapping[str, Any]]) -> Iterable[Gap]:
     days = [row["day"].date() for row in rows]
-    for before, after in zip(days, days[1:], strict=False):
+    for before, after in pairwise(days):
         if after - before > _DAY:
             yield Gap(host, before + _DAY, after - _DAY)
 

@@ -1,9 +1,10 @@
 """The figures of a report: one function, one figure. Values in; drawn into the axes that are given."""
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from matplotlib.axes import Axes
+from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from tlsmon.report.model import Rung, Week
@@ -16,7 +17,7 @@ _SMALL: Final = 7
 
 
 class _Part(NamedTuple):
-    """A part of a bar. The lightness of the colours differs as well, and what warns is hatched: so they work in grey."""
+    """A part of a bar. The colours differ in lightness, too, and what warns is hatched, so that they work in grey."""
 
     field: str
     label: str
@@ -29,13 +30,13 @@ WEEK_PARTS: Final = (
     _Part("verified", "verified", "#3c83be"),
     _Part("encrypted", "encrypted", "#a9cfe8"),
     _Part("plaintext", "in clear", "#d9680f", "/////"),
-    _Part("unknown", "unknown", "#dedede", "....."),
+    _Part("unknown", "unknown", "#dedede"),
 )
 RUNG_PARTS: Final = (
     _Part("safe", "safe", "#08306b"),
     _Part("delays", "delays", "#f2b866"),
     _Part("loses", "loses", "#d9680f", "/////"),
-    _Part("unproven", "unproven", "#dedede", "....."),
+    _Part("unproven", "unproven", "#dedede"),
 )
 
 
@@ -46,7 +47,9 @@ def trend(axes: Axes, weeks: Sequence[Week]) -> None:
     bottoms = [0] * len(weeks)
     for part in WEEK_PARTS:
         heights = [getattr(week, part.field) for week in weeks]
-        axes.bar(places, heights, 0.74, bottoms, label=part.label, **_style(part))
+        for place, height, bottom in zip(places, heights, bottoms, strict=True):
+            if height:  # a bar of no height would still show its edge
+                axes.bar(place, height, 0.74, bottom, **_style(part))
         bottoms = [below + height for below, height in zip(bottoms, heights, strict=True)]
     top = max([*bottoms, 1])
     for place, week, height in zip(places, weeks, bottoms, strict=True):
@@ -58,7 +61,7 @@ def trend(axes: Axes, weeks: Sequence[Week]) -> None:
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.grid(axis="y", color=LIGHT, linewidth=0.4)
-    _legend(axes, len(WEEK_PARTS))
+    _legend(axes, WEEK_PARTS)
 
 
 def ladder(axes: Axes, rungs: Sequence[Rung]) -> None:
@@ -68,7 +71,9 @@ def ladder(axes: Axes, rungs: Sequence[Rung]) -> None:
     lefts = [0.0] * len(rungs)
     for part in RUNG_PARTS:
         widths = [getattr(rung, part.field) / rung.mails if rung.mails else 0.0 for rung in rungs]
-        axes.barh(places, widths, 0.62, lefts, label=part.label, **_style(part))
+        for place, width, left in zip(places, widths, lefts, strict=True):
+            if width:
+                axes.barh(place, width, 0.62, left, **_style(part))
         lefts = [left + width for left, width in zip(lefts, widths, strict=True)]
     for place, rung in zip(places, rungs, strict=True):
         part_safe = share(rung.safe / rung.mails) if rung.mails else "-"
@@ -79,11 +84,11 @@ def ladder(axes: Axes, rungs: Sequence[Rung]) -> None:
     axes.set_xticks([])
     axes.set_yticks(list(places), [rung.level for rung in rungs])
     axes.spines["bottom"].set_visible(False)
-    _legend(axes, len(RUNG_PARTS))
+    _legend(axes, RUNG_PARTS)
 
 
-def _style(part: _Part) -> dict[str, object]:
-    return {"color": part.color, "hatch": part.hatch, "edgecolor": "white", "linewidth": 0.5}
+def _style(part: _Part) -> dict[str, Any]:
+    return {"facecolor": part.color, "hatch": part.hatch, "edgecolor": "white", "linewidth": 0.5}
 
 
 def _plain(axes: Axes) -> None:
@@ -94,11 +99,12 @@ def _plain(axes: Axes) -> None:
     axes.spines["bottom"].set(color=LIGHT, linewidth=0.6)
 
 
-def _legend(axes: Axes, columns: int) -> None:
+def _legend(axes: Axes, parts: Sequence[_Part]) -> None:
     axes.legend(
+        handles=[Patch(label=part.label, **_style(part)) for part in parts],
         loc="lower left",
         bbox_to_anchor=(0, 1.0),
-        ncols=columns,
+        ncols=len(parts),
         frameon=False,
         fontsize=_SMALL,
         labelcolor=INK,

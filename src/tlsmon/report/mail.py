@@ -11,6 +11,8 @@ from tlsmon.report.words import cause, count, mails, name, old_protocol, utc_day
 from tlsmon.traffic.model import Counts
 from tlsmon.verdict.model import HostCounts
 
+MOST_PROVIDERS: Final = 60
+"""The others are added up."""
 _MAILS: Final = Column("mails", "Mails", Kind.COUNT)
 
 
@@ -42,10 +44,10 @@ def weeks(facts: Facts) -> Section:
         for week in facts.weeks
     )
     text = (
-        "Mail sent to hosts on the internet, by ISO week in UTC. Verified: the certificate was valid and named the host. "
-        "Encrypted is the share of what is known.",
+        "Mail sent to hosts on the internet, by ISO week in UTC. Verified: the certificate was valid and named the "
+        "host. Encrypted is the share of what is known."
     )
-    return Section("weeks", "Mail by week", text, (Table(columns, rows, ""),))
+    return Section("weeks", "Mail by week", (text,), (Table(columns, rows, ""),))
 
 
 def enforced(facts: Facts) -> Section:
@@ -127,13 +129,14 @@ def _counts(host: HostCounts) -> Counts:
 
 
 def _provider_rows(counts: dict[str, Counts], domains: dict[str, set[str]]) -> Iterable[tuple[Cell, ...]]:
-    for key, sums in sorted(counts.items(), key=lambda pair: (-pair[1].sent, pair[0])):
-        yield (
-            name(key),
-            len(domains[key]),
-            sums.sent,
-            sums.encrypted,
-            sums.plaintext,
-            sums.unknown,
-            sums.share_encrypted,
-        )
+    ordered = sorted(counts, key=lambda key: (-counts[key].sent, key))
+    for key in ordered[:MOST_PROVIDERS]:
+        yield _provider_row(name(key), len(domains[key]), counts[key])
+    if rest := ordered[MOST_PROVIDERS:]:
+        sums = sum((counts[key] for key in rest), Counts())
+        reached = set[str]().union(*(domains[key] for key in rest))
+        yield _provider_row(f"{count(len(rest), 'other provider')} together", len(reached), sums)
+
+
+def _provider_row(label: str, domains: int, sums: Counts) -> tuple[Cell, ...]:
+    return label, domains, sums.sent, sums.encrypted, sums.plaintext, sums.unknown, sums.share_encrypted

@@ -10,7 +10,7 @@ from tlsmon.report.words import count, mails, name, share, span
 from tlsmon.traffic.summary import advice
 
 _WORDS: Final = (
-    ("safe", "With the level in force all mail of the window would have arrived in time, and the bound is kept."),
+    ("safe", "With the level in force no mail of the window would have been lost, and the bound above is kept."),
     ("delays", "No mail would be lost; some would wait for a later attempt."),
     ("loses", "Some mail would not have arrived within the queue lifetime."),
     ("unproven", "The log does not tell enough for any of these; nothing is guessed."),
@@ -41,21 +41,22 @@ def _host(gap: Gap) -> str:
 def _text(facts: Facts) -> Iterable[str]:
     found, asked = facts.now, facts.asked
     first, last = found.since.date(), (found.until - timedelta(microseconds=1)).date()
+    seen, rules = found.coverage, asked.thresholds
     yield (
-        f"Verdicts at level {found.level} are made from the deliveries of {count(asked.days, 'day')}, {span(first, last)} "
-        f"UTC: {mails(found.coverage.mails)} to {count(found.coverage.domains, 'domain')}, of which "
-        f"{found.coverage.encrypted:,} encrypted, {found.coverage.plaintext:,} in clear, {found.coverage.unknown:,} unknown."
+        f"Verdicts at level {found.level} are made from the deliveries of {count(asked.days, 'day')}, "
+        f"{span(first, last)} UTC: {mails(seen.mails)} to {count(seen.domains, 'domain')}, of which "
+        f"{seen.encrypted:,} encrypted, {seen.plaintext:,} in clear, {seen.unknown:,} unknown."
     )
     yield (
-        f"Safe asks that, with {share(asked.thresholds.confidence)} confidence, at most "
-        f"{share(asked.thresholds.max_share)} of the mail would fail, that mail waits {asked.thresholds.queue_days:g} days "
-        f"in the queue, and that {asked.thresholds.oldest_protocol} is the oldest protocol admitted."
+        f"Safe asks that, with {share(rules.confidence)} confidence, at most {share(rules.max_share)} of the "
+        f"mail would fail, where mail waits {rules.queue_days:g} days in the queue and {rules.oldest_protocol} is the "
+        "oldest protocol admitted."
     )
     yield f"Reporting hosts: {', '.join(map(name, found.coverage.senders[:20])) or 'none'}. {_logs(facts)}"
     yield from map(advice, facts.silences)
     yield (
-        "A log shows what happened, not what will: an MX host that took no mail is invisible in it. Days between others "
-        "on which a host logged no delivery, in the weeks shown:"
+        "A log shows what happened, not what will: an MX host that took no mail is invisible in it. Days between "
+        "others on which a host logged no delivery, in the weeks shown:"
     )
 
 

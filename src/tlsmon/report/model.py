@@ -153,7 +153,7 @@ class Report(NamedTuple):
     sentence: str
     """The week in one sentence."""
     notices: tuple[str, ...]
-    """What the reader must know before anything else: nothing is safe, all mail goes through one host, no TLS logging."""
+    """What to know before anything else: nothing is safe, all mail goes through one host, TLS logging is off."""
     key_figures: tuple[KeyFigure, ...]
     weeks: tuple[Week, ...]
     ladder: tuple[Rung, ...]

@@ -1,4 +1,4 @@
-"""The report as PDF: vector figures, embedded TrueType fonts, text that can be selected; the same report, the same bytes."""
+"""The report as PDF: vector figures, embedded TrueType fonts, text to select; the same report, the same bytes."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -35,6 +35,7 @@ def to_pdf(report: Report, paper: Paper = Paper.A4) -> bytes:
     with _settings(), PdfPages(file, metadata=metadata) as pages:
         canvas = Canvas(paper, drawable(f"{report.title} · made with tlsmon"), pages.savefig)
         _first_page(canvas, report)
+        canvas.turn()
         for section in report.sections:
             _section(canvas, section)
         canvas.end()
@@ -127,7 +128,8 @@ def _on_one_line(text: str, room: float) -> str:
 
 def _section(canvas: Canvas, section: Section) -> None:
     canvas.skip(0 if canvas.is_fresh else 10)
-    _heading(canvas, section.title, 90)
+    lines_of_text = sum(len(wrap(drawable(text), canvas.width, 8.5)) for text in section.text)
+    _heading(canvas, section.title, 100 + 12 * lines_of_text)
     for text in section.text:
         paragraph(canvas, text)
     for number, table in enumerate(section.tables):

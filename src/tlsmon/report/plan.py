@@ -11,6 +11,7 @@ from tlsmon.report.facts import Facts
 from tlsmon.report.model import Column, Kind, Lines, Section, Table
 from tlsmon.report.words import count, name
 from tlsmon.verdict.model import Verdict
+from tlsmon.verdict.plan import Wave
 
 _COLUMNS: Final = (
     Column("wave", "Wave", Kind.COUNT),
@@ -49,31 +50,36 @@ def plan(facts: Facts) -> Section:
             f"All mail goes through {name(found.smarthost)}: the policy belongs on this next hop, so no lines for "
             "domains are given."
         )
-    lines = () if found.smarthost else tuple(_lines(mta, facts) for mta in facts.mtas if mta in _WRITERS)
+    lines = () if found.smarthost else tuple(_all_lines(facts))
     table = Table(_COLUMNS, rows, "No domain can be enforced yet.")
-    return Section("plan", "Plan", tuple(text), (table,), tuple(each for each in lines if each.lines or each.text))
+    return Section("plan", "Plan", tuple(text), (table,), lines)
 
 
-def _lines(mta: str, facts: Facts) -> Lines:
-    """Return the policy of an MTA for all safe domains that are not left alone, the first wave first."""
-    writer = _WRITERS[mta]
-    if facts.asked.level not in writer.levels:
-        return Lines(writer.title, (f"{mta.title()} has no level {facts.asked.level}.",), ())
+def _all_lines(facts: Facts) -> Iterable[Lines]:
+    """Yield the policy of each MTA, wave by wave, without the domains that are not safe or are left alone."""
     safe = {item.domain for item in facts.now.verdicts(Verdict.SAFE)}
+    for writer in (_WRITERS[mta] for mta in facts.mtas if mta in _WRITERS):
+        if facts.asked.level not in writer.levels:
+            yield Lines(writer.title, (f"There is no level {facts.asked.level} here.",), ())
+            continue
+        for wave in facts.now.waves:
+            if safe.intersection(wave.domains):
+                yield _lines(writer, wave, safe, facts)
+
+
+def _lines(writer: _Writer, wave: Wave, safe: Collection[str], facts: Facts) -> Lines:
     exempt = left_alone(facts)
-    lines, rejected, left = [], [], 0
-    for wave in facts.now.waves:
-        chosen = [domain for domain in wave.domains if domain in safe and domain not in exempt]
-        left += sum(domain in safe and domain in exempt for domain in wave.domains)
-        accepted = accept((Enforcement(domain, facts.asked.level, "") for domain in chosen), domain_key, writer.levels)
-        lines += [writer.line(each).rstrip("\n") for each in accepted.enforcements]
-        rejected += [each.name for each in accepted.rejected]
-    return Lines(writer.title, tuple(_left_out(left, rejected)), tuple(lines))
+    chosen = [domain for domain in wave.domains if domain in safe and domain not in exempt]
+    left = sum(domain in safe and domain in exempt for domain in wave.domains)
+    accepted = accept((Enforcement(domain, facts.asked.level, "") for domain in chosen), domain_key, writer.levels)
+    lines = tuple(writer.line(each).rstrip("\n") for each in accepted.enforcements)
+    rejected = [each.name for each in accepted.rejected]
+    return Lines(f"Wave {wave.number}: {writer.title}", tuple(_left_out(left, rejected)), lines)
 
 
 def _left_out(left: int, rejected: list[str]) -> Iterable[str]:
     if left:
-        yield f"{count(left, 'safe domain')} left out by the exceptions register."
+        yield f"Left out by the exceptions register: {count(left, 'domain')}."
     if rejected:
-        shown = ", ".join(map(name, rejected[:5]))
-        yield f"{count(len(rejected), 'name')} cannot be a key of a policy and left out: {shown}."
+        shown = ", ".join(map(name, rejected[:5])) + (", ..." if len(rejected) > 5 else "")  # noqa: PLR2004
+        yield f"Left out because no policy can have them as key: {count(len(rejected), 'name')} ({shown})."

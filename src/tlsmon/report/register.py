@@ -21,7 +21,7 @@ import idna
 from tlsmon.errors import TlsmonError
 
 _HINT: Final = (
-    'Each entry is an [[exception]] with domain, owner and reason as text, and expires as a day: expires = 2027-03-31.'
+    "Each entry is an [[exception]] with domain, owner and reason as text, and expires as a day: expires = 2027-03-31."
 )
 _MOST_BYTES: Final = 4_000_000
 

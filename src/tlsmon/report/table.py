@@ -55,7 +55,9 @@ def draw(canvas: Canvas, table: Table) -> None:
         _row(canvas, table.columns, widths, lines)
     canvas.skip(6)
     if len(table.rows) > MOST_ROWS:
-        paragraph(canvas, f"The first {MOST_ROWS:,} of {len(table.rows):,} rows. The JSON form of this report has them all.")
+        paragraph(
+            canvas, f"The first {MOST_ROWS:,} of {len(table.rows):,} rows. The JSON form of this report has them all."
+        )
 
 
 def lines(canvas: Canvas, every: Sequence[str]) -> None:
@@ -73,7 +75,9 @@ def lines(canvas: Canvas, every: Sequence[str]) -> None:
         canvas.skip(max(map(len, parts)) * _LEADING)
     canvas.skip(6)
     if len(every) > MOST_LINES:
-        paragraph(canvas, f"The first {MOST_LINES:,} of {len(every):,} lines. The JSON form of this report has them all.")
+        paragraph(
+            canvas, f"The first {MOST_LINES:,} of {len(every):,} lines. The JSON form of this report has them all."
+        )
 
 
 def paragraph(canvas: Canvas, text: str, size: float = 8.5, *, color: str = INK, bold: bool = False) -> None:
@@ -88,14 +92,31 @@ def paragraph(canvas: Canvas, text: str, size: float = 8.5, *, color: str = INK,
 
 def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]], total: float) -> list[float]:
     """Return the widths of the columns: what is narrow by nature gets what it needs, text shares the rest."""
-    fixed = {
-        number: max(width(column.title, SIZE, bold=True), *(width(row[number], SIZE) for row in rows)) + 0.5
+    needs = [
+        max(width(column.title, SIZE, bold=True), *(width(row[number], SIZE) for row in rows)) + 0.5
         for number, column in enumerate(columns)
-        if column.kind is not Kind.TEXT
-    }
+    ]
+    fixed = {number: needs[number] for number, column in enumerate(columns) if column.kind is not Kind.TEXT}
     rest = total - sum(fixed.values()) - _GUTTER * (len(columns) - 1)
-    weights = sum(column.width for column in columns if column.kind is Kind.TEXT)
-    return [fixed.get(number, rest * column.width / (weights or 1)) for number, column in enumerate(columns)]
+    return [fixed.get(number, given) for number, given in enumerate(_shared(columns, needs, rest))]
+
+
+def _shared(columns: Sequence[Column], needs: Sequence[float], rest: float) -> list[float]:
+    """Share a width among the columns of text by their weights; what one does not need goes to the others."""
+    texts = {number: column.width for number, column in enumerate(columns) if column.kind is Kind.TEXT}
+    given = [0.0] * len(columns)
+    while texts:
+        unit = rest / sum(texts.values())
+        content = {number for number, weight in texts.items() if needs[number] <= unit * weight}
+        if not content or content == texts.keys():
+            for number, weight in texts.items():
+                given[number] = unit * weight
+            return given
+        for number in content:
+            given[number] = needs[number]
+            rest -= needs[number]
+            del texts[number]
+    return given
 
 
 def _header(canvas: Canvas, columns: Sequence[Column], widths: Sequence[float]) -> None:

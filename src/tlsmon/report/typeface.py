@@ -38,7 +38,11 @@ def _advance(char: str, bold: bool) -> float:
 
 @lru_cache(maxsize=8192)
 def _drawable(char: str) -> str:
-    known = char.isprintable() and _face(bold=False).get_char_index(ord(char)) and _face(bold=True).get_char_index(ord(char))
+    known = (
+        char.isprintable()
+        and _face(bold=False).get_char_index(ord(char))
+        and _face(bold=True).get_char_index(ord(char))
+    )
     return char if known else ascii(char)[1:-1]
 
 
@@ -72,12 +76,16 @@ def wrap(text: str, most: float, size: float, *, bold: bool = False) -> list[str
 
 
 def _pieces(word: str, most: float, size: float, bold: bool) -> Iterator[str]:
+    """Break a word where it is too wide, after a dot or a hyphen where one is near."""
     piece, used = "", 0.0
     for char in word:
         step = size * _advance(char, bold)
         if piece and used + step > most:
-            yield piece
-            piece, used = "", 0.0
+            end = max(piece.rfind("."), piece.rfind("-")) + 1
+            end = end if end > len(piece) / 2 else len(piece)
+            yield piece[:end]
+            piece = piece[end:]
+            used = width(piece, size, bold=bold)
         piece += char
         used += step
     yield piece

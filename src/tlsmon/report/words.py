@@ -5,7 +5,20 @@ from typing import Final
 
 from tlsmon.verdict.words import share
 
-__all__ = ["CAUSES", "cause", "count", "day", "mails", "name", "old_protocol", "points", "prose", "share", "span", "utc_day"]
+__all__ = [
+    "CAUSES",
+    "cause",
+    "count",
+    "day",
+    "mails",
+    "name",
+    "old_protocol",
+    "points",
+    "prose",
+    "share",
+    "span",
+    "utc_day",
+]
 
 _LONGEST_NAME: Final = 253
 """RFC 1035, section 2.3.4, as text."""

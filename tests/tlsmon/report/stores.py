@@ -46,7 +46,7 @@ def row(item: Observation) -> Row:
         item.outcome,
         item.cause,
         item.level,
-        False,
+        provisional=False,
     )
     return Row(key, Span(item.attempts, item.first, item.last))
 

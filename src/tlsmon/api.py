@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tlsmon import config
@@ -19,6 +20,9 @@ from tlsmon.config import Config
 from tlsmon.errors import TlsmonError
 from tlsmon.ingest.report import LogReport, NoProgress, Progress, Report
 from tlsmon.ingest.stop import Stop
+from tlsmon.report.model import Form, Paper
+from tlsmon.report.model import Report as WeeklyReport
+from tlsmon.report.render import render
 from tlsmon.traffic.model import Group, Period, Traffic, TrafficRow
 from tlsmon.traffic.summary import advice, percent, sentence
 from tlsmon.verdict.model import Judgement, Level, Thresholds, Verdict
@@ -35,11 +39,13 @@ if TYPE_CHECKING:
     from tlsmon.store.table import Table
 
 __all__ = [
+    "Form",
     "Group",
     "Judgement",
     "Level",
     "LogReport",
     "NoProgress",
+    "Paper",
     "Period",
     "Progress",
     "Recommendation",
@@ -51,6 +57,7 @@ __all__ = [
     "TrafficRow",
     "UnreadableError",
     "Verdict",
+    "WeeklyReport",
     "advice",
     "follow",
     "headline",
@@ -60,6 +67,7 @@ __all__ = [
     "open",
     "parse",
     "percent",
+    "render",
     "sentence",
 ]
 
@@ -106,6 +114,24 @@ class Store:
         window = Window(until - timedelta(days=days), until)
         found = collect.observations(table, window.since, window.until)
         return recommend(found, level, window, thresholds or Thresholds(), provider)
+
+    def report(
+        self,
+        level: Level = Level.ENCRYPT,
+        days: int = 30,
+        as_of: datetime | None = None,
+        exceptions: Path | None = None,
+    ) -> WeeklyReport:
+        """
+        Return the weekly readiness report, see :func:`tlsmon.report.facts.gather`; :func:`render` makes a file of it.
+
+        ``exceptions``: the register, see :mod:`tlsmon.report.register`. Raises StoreError, RegisterError.
+        """
+        from tlsmon.report import compose, facts, register
+
+        exemptions = register.read(exceptions) if exceptions else ()
+        asked = facts.Asked(level, days, as_of, exemptions=exemptions)
+        return compose.compose(facts.gather(self._table(), asked))
 
     def deliveries(self) -> pd.DataFrame:
         """Return the rows of the store as a DataFrame, see :func:`tlsmon.store.frame.deliveries`."""

@@ -1,17 +1,22 @@
 """Certificate -> answers: what it says, and which names it covers. Whether it is trusted, OpenSSL says elsewhere."""
 
 import hashlib
+import warnings
 from enum import StrEnum
 from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import NameOID
 from service_identity import CertificateError
 from service_identity.hazmat import DNS_ID, DNSPattern
 
 from tlsmon.probe.connection import printable
 from tlsmon.probe.model import Certificate
+
+# What a stranger's certificate does wrong is no news for the user's terminal.
+warnings.filterwarnings("ignore", "Parsed a serial number", CryptographyDeprecationWarning)
 
 MAX_NAMES: Final = 1000
 UNREADABLE: Final = (

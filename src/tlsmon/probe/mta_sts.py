@@ -163,7 +163,7 @@ def _body(answer: bytes, host: str) -> str:
     try:
         response = http.client.HTTPResponse(_Received(answer))  # type: ignore[arg-type]
         response.begin()
-        body = response.read(MAX_POLICY + 1)
+        body = response.read()  # to its end: with a size, http.client takes a body that was cut off for a whole one
     except (http.client.HTTPException, ValueError, OSError) as error:
         raise StsError(f"{host} does not speak HTTP") from error
     if response.status != _HTTP_OK:

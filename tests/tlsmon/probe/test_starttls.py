@@ -135,6 +135,7 @@ def test_anonymous(store: Path) -> None:
     assert (lax.ending, lax.chain) == (Ending.ENCRYPTED, ())
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1 is deprecated")
 def test_old_protocol(store: Path) -> None:
     """TLS 1.0 passes at encrypt and fails where the security level rises."""
     made = context(store / "good.pem", maximum_version=ssl.TLSVersion.TLSv1)

@@ -28,11 +28,12 @@ _ENFORCED = {
     ("exim", "encrypt"): ("remote_smtp", "  hosts_require_tls = *"),
     ("exim", "verify"): ("remote_smtp", "  hosts_require_tls = *\n  tls_verify_hosts = *"),
 }
-_DEFERRED_FOR_TLS = re.compile(
-    r"to=<[^>]*@([^>@]+)>, .*status=deferred \((?:delivery temporarily suspended: )?"
+_FAILED_FOR_TLS = re.compile(
+    r"to=<[^>]*@([^>@]+)>, .*status=(?:deferred|bounced) \((?:delivery temporarily suspended: )?"
     r"(?:TLS is required|Cannot start TLS|Server certificate)"
     r"|== \S*@(\S+) .*defer \(-3[78]\)"
 )
+_ACCEPTED = re.compile(r"to=<[^>]*@([^>@]+)>, .*status=sent .*LAB-\d{6}|[=-]> \S*@(\S+) .*LAB-\d{6}")
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Case:
     judgement: Judgement | None
     """None: tlsmon knows nothing of the domain."""
     truth: str
-    """``safe``, ``delays``, ``loses``; ``none``: nothing of its mail arrived in the opportunistic run either."""
+    """``safe``, ``delays``, ``loses``; ``open``: the run was too short; ``none``: nothing arrived in the first run."""
 
 
 def enforced(setup: Setup, level: str) -> Setup:
@@ -70,12 +71,12 @@ def judgements(log: Path, level: str, folder: Path) -> dict[str, Judgement]:
 
 def compare(scenario: Scenario, before: Result, after: Result, said: dict[str, Judgement]) -> list[Case]:
     """Return every domain of the scenario with what was said and what happened."""
-    delayed = _deferred_for_tls(after.log)
+    events = _events(after.log)
     fates: dict[str, list[tuple[Fate, Fate]]] = defaultdict(list)
     for recipient in (recipient for mail in scenario.mails for recipient in mail.recipients):
         domain = domain_name(recipient.rpartition("@")[2]) or recipient
         fates[domain].append((before.fates[recipient], after.fates[recipient]))
-    return [Case(domain, said.get(domain), _truth(pairs, domain in delayed)) for domain, pairs in sorted(fates.items())]
+    return [Case(domain, said.get(domain), _truth(pairs, events[domain])) for domain, pairs in sorted(fates.items())]
 
 
 def matrix(cases: list[Case]) -> Counter[tuple[str, str]]:
@@ -83,14 +84,30 @@ def matrix(cases: list[Case]) -> Counter[tuple[str, str]]:
     return Counter((case.truth, str(case.judgement.verdict) if case.judgement else "-") for case in cases)
 
 
-def _truth(pairs: list[tuple[Fate, Fate]], delayed: bool) -> str:
-    if not any(before is Fate.ACCEPTED for before, _ in pairs):
+def _truth(pairs: list[tuple[Fate, Fate]], events: str) -> str:
+    """
+    Say what enforcement did to a domain, from its mails' fates and the order of what the enforced log says of it.
+
+    A run is shorter than a queue lifetime. Mail that waits for TLS at its end is lost where the domain took no further
+    mail since; where it did, a later attempt would have succeeded. Mail that waits without a failure (a long queue, a
+    greylisting host) says nothing.
+    """
+    arrived = [after for before, after in pairs if before is Fate.ACCEPTED]
+    if not arrived:
         return "none"
-    if any(before is Fate.ACCEPTED and after is not Fate.ACCEPTED for before, after in pairs):
+    if "t" not in events:
+        return "safe" if all(fate is Fate.ACCEPTED for fate in arrived) else "open"
+    if any(fate is not Fate.ACCEPTED for fate in arrived) and events.rfind("a") < events.find("t"):
         return "loses"
-    return "delays" if delayed else "safe"
+    return "delays"
 
 
-def _deferred_for_tls(log: Path) -> set[str]:
-    found = _DEFERRED_FOR_TLS.finditer(log.read_text(encoding="utf-8", errors="replace"))
-    return {name for match in found if (name := domain_name(match[1] or match[2]))}
+def _events(log: Path) -> dict[str, str]:
+    """Return for each domain, in the order of the log: ``a`` mail accepted, ``t`` mail deferred or bounced for TLS."""
+    events: dict[str, str] = defaultdict(str)
+    for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
+        for kind, pattern in (("t", _FAILED_FOR_TLS), ("a", _ACCEPTED)):
+            match = pattern.search(line)
+            if match:
+                events[domain_name(match[1] or match[2]) or ""] += kind
+    return events

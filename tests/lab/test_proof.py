@@ -16,6 +16,8 @@ NOTHING_IN_THE_LOG = {"clear-backup.example", "gains-tls.example"}
 A backup MX without TLS that took no mail is not in the log. A host that has STARTTLS by now had none at the beginning
 of the repeated run, either: what is safe now was not safe then.
 """
+ONLY_CLEAR_IN_THE_LOG = {"clear-first.example", "ipv6-clear.example", "busy-two.example"}
+"""All mail of the first run went in clear, to one of two servers; that the other one has TLS is not in the log."""
 PROVEN_SHARE = 0.95
 
 
@@ -41,6 +43,7 @@ def test_enforcement(name: str, level: str, tmp_path: Path) -> None:
     ]
     assert [case for case in wrong if case[0] not in NOTHING_IN_THE_LOG] == []
     safe = [case for case in cases if case.truth == "safe" and case.judgement]
+    safe = [case for case in safe if case.domain not in ONLY_CLEAR_IN_THE_LOG]
     named = [case for case in safe if case.judgement and case.judgement.verdict == "safe"]
     assert len(named) >= PROVEN_SHARE * len(safe), matrix(cases)
     assert len(named) > 30

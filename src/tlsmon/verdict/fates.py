@@ -93,10 +93,13 @@ def _gone(address: Address, taken: int, last: int, seen: Sequence[Seen]) -> bool
 
 
 def _after(observation: Observation, time: int) -> int:
-    """Return how many of the attempts were after a time; of those around it, half."""
+    """Return how many of the attempts were after a time; those around it count as evenly spread."""
     if observation.first > time:
         return observation.attempts
-    return (observation.attempts + 1) // 2 if observation.last > time else 0
+    if observation.last <= time:
+        return 0
+    spread = (observation.last - time) / (observation.last - observation.first)
+    return max(round(observation.attempts * spread), 1)
 
 
 def fates(seen: Sequence[Seen], chances: Chances, level: str, queue_days: float) -> Fates:

@@ -76,7 +76,9 @@ class _Domain:
         self._level = level
         self._evidence = evidence
         self._provider_of = provider_of
-        self._seen = [item for item in seen if item.standing is not Standing.SILENT]
+        told = [item for item in seen if item.standing is not Standing.SILENT]
+        # The latest word of a server comes last, in whatever order the rows came.
+        self._seen = sorted(told, key=lambda item: (item.observation.last, item.observation.cause or ""))
         self._chances = self._find_chances()
 
     def judgement(self, thresholds: Thresholds) -> Judgement:
@@ -107,15 +109,33 @@ class _Domain:
         unknown = []
         for address in sorted(in_use(self._seen), key=str):
             found = self._evidence.of(self._name, address)
-            if found is None:
-                unknown.append(address)
-            else:
+            if found is not None:
                 known[address] = found
+            if found is None or self._half_known(address, found):
+                unknown.append(address)
         used: dict[Address, tuple[int, int]] = {}
         for observation, _ in self._seen:
             first, last = used.get(observation.address, (observation.first, observation.last))
             used[observation.address] = min(first, observation.first), max(last, observation.last)
         return Chances(known, tuple(unknown), used)
+
+    def _half_known(self, address: Address, found: Behaviour) -> bool:
+        """
+        Tell whether the address has sessions of which the level may think better than of those that are known.
+
+        Where STARTTLS comes and goes, the clear sessions are known to be bad; whether the certificate of the others
+        would do is not, and so neither is whether mail would be lost or only late.
+        """
+        if found.good or self._level == "encrypt":
+            return False
+        here = [item for item in self._seen if item.observation.address == address]
+        refused = min((item.observation.first for item in here if item.standing is Standing.BAD), default=0)
+        return any(
+            item.standing is Standing.OPEN
+            and item.observation.security == "encrypted"
+            and item.observation.last >= refused
+            for item in here
+        )
 
     def _verdict(self, mails: int, by_fate: Fates, upper: float | None, thresholds: Thresholds) -> Verdict:
         failing = self._chances.failing()

@@ -28,6 +28,7 @@ from tlsmon.traffic.summary import advice, percent, sentence
 from tlsmon.verdict.model import Judgement, Level, Thresholds, Verdict
 from tlsmon.verdict.recommend import Recommendation, Window, recommend
 from tlsmon.verdict.summary import headline, last_seen
+from tlsmon.verdict.watch import Advice, Failing, LocalFault, Watch, watch
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,10 +46,13 @@ if TYPE_CHECKING:
     from tlsmon.store.table import Table
 
 __all__ = [
+    "Advice",
+    "Failing",
     "Form",
     "Group",
     "Judgement",
     "Level",
+    "LocalFault",
     "LogReport",
     "NoProgress",
     "Paper",
@@ -64,6 +68,7 @@ __all__ = [
     "TrafficRow",
     "UnreadableError",
     "Verdict",
+    "Watch",
     "WeeklyReport",
     "advice",
     "canary",
@@ -187,6 +192,15 @@ class Store:
 
         return frame.deliveries(self._table())
 
+    def watch(self, days: int = 14, as_of: datetime | None = None, queue_days: float = 5.0) -> Watch:
+        """
+        Return which domains fail for TLS now, and when their mail bounces, see :func:`tlsmon.verdict.watch.watch`.
+
+        ``days`` should be more than ``queue_days``, the queue lifetime. The window is that of :meth:`recommend`.
+        """
+        window, found = self._observations(days, as_of)
+        return watch(found, None, _microseconds(window.until), queue_days)
+
     def _observations(self, days: int, as_of: datetime | None) -> tuple[Window, list[Observation]]:
         from tlsmon.evidence import collect
 
@@ -273,12 +287,13 @@ def _losing(
     lowest: Recommendation, found: Sequence[Observation], window: Window, queue_days: float
 ) -> Mapping[str, str]:
     """Return what no mandatory level could deliver, and what a line in use is losing right now."""
-    from tlsmon.verdict.watch import Advice, watch
-
-    now = int(window.until.timestamp() * 1_000_000)
-    failing = watch(found, None, now, queue_days).failing
+    failing = watch(found, None, _microseconds(window.until), queue_days).failing
     reasons = {item.domain: item.reason for item in failing if item.advice is Advice.REMOVE}
     return reasons | {item.domain: "; ".join(item.reasons) for item in lowest.verdicts(Verdict.LOSES)}
+
+
+def _microseconds(time: datetime) -> int:
+    return int(time.timestamp() * 1_000_000)
 
 
 def _refusing(found: Sequence[Observation]) -> frozenset[str]:

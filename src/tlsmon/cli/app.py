@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from tlsmon.cli import ingest, parse, policy, recommend, report, traffic
+from tlsmon.cli import ingest, parse, policy, recommend, report, traffic, watch
 from tlsmon.cli.exits import Exit
 from tlsmon.cli.output import tell
 from tlsmon.config import SettingError
@@ -42,7 +42,15 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (parse.parse, ingest.ingest, traffic.traffic, recommend.recommend, policy.policy, report.report):
+for command in (
+    parse.parse,
+    ingest.ingest,
+    traffic.traffic,
+    recommend.recommend,
+    policy.policy,
+    watch.watch,
+    report.report,
+):
     app.command()(command)
 
 

@@ -213,6 +213,9 @@ def _write(text: str, path: Path | None) -> None:
         sys.stdout.flush()
         sys.stdout.buffer.write(text.encode("utf-8", _SURROGATES))
         return
+    if path.exists() and not path.is_file():  # such as /dev/stdout: written, not replaced
+        path.write_bytes(text.encode("utf-8", _SURROGATES))
+        return
     target = path.resolve()
     new = target.with_name(f"{target.name}.new")
     try:

@@ -10,19 +10,23 @@ from tests.maillog.postfix.lines import (
     OTHER,
     QID,
     QID2,
+    SETTINGS,
     START,
     Clock,
     between,
     deferred,
     deliveries,
     from_start,
+    log,
     reading,
     securities,
     tls,
     to,
 )
 
-from maillog import Authentication, Evidence, Security
+from maillog import Authentication, Evidence, LogReader, Security
+from maillog.postfix.deliveries import LOGGING_LIMIT
+from maillog.postfix.sessions import PROCESS_LIMIT
 
 
 class TestOneRequest:
@@ -124,6 +128,11 @@ class TestFallback:
         """A handshake that fails leaves no session."""
         error = "smtp[1]: SSL_connect error to mx.good.test[203.0.113.1]:25: lost connection"
         assert between(tls(), error, f"smtp[1]: {QID}: {FAILURES['handshake']}", to()) == ["plaintext"]
+
+    def test_ssl_error_alone(self) -> None:
+        """The same where the line of the queue id was lost."""
+        error = "smtp[1]: SSL_connect error to mx.good.test[203.0.113.1]:25: lost connection"
+        assert between(tls(), error, to()) == ["plaintext"]
 
     def test_stated(self) -> None:
         """tls= of 3.11 outranks a stale summary."""
@@ -287,3 +296,17 @@ class TestInstances:
         at = Clock()
         got = [delivery.queue_id for delivery in deliveries(at(START), at(to(queue_id)))]
         assert got == ([] if queue_id == "4Q" else [queue_id])
+
+
+def test_bounded() -> None:
+    """Process numbers and tags without end cost no memory without end, and no delivery is lost."""
+    at = Clock()
+    reader = LogReader(SETTINGS)
+    count = 0
+    for number in range(PROCESS_LIMIT + 100):
+        lines = log(at(to(pid=number), 0, instance=f"p{number % (LOGGING_LIMIT + 100)}", host="mail"))
+        count += len(reader.read(lines).deliveries)
+    ((*_, state),) = reader.carry()["readers"]
+    assert count + len(reader.held()) == PROCESS_LIMIT + 100
+    assert len(state["processes"]["known"]) == PROCESS_LIMIT
+    assert len(state["logging"]) <= LOGGING_LIMIT

@@ -82,6 +82,8 @@ def in_use(seen: Sequence[Seen]) -> set[Address]:
         address = observation.address
         total[address] = total.get(address, 0) + observation.attempts
         last[address] = max(last.get(address, 0), observation.last)
+    if len(total) == 1:
+        return set(total)
     return {address for address in total if not _gone(address, total[address], last[address], seen)}
 
 

@@ -88,7 +88,9 @@ class _Domain:
         by_fate = fates(self._seen, self._chances, self._level, thresholds.queue_days)
         upper = self._upper(thresholds.confidence)
         verdict = self._verdict(mails, by_fate, upper, thresholds)
-        grounds = Grounds(self._level, verdict, mails, by_fate, upper, tuple(mail), self._chances, thresholds)
+        grounds = Grounds(
+            self._level, verdict, mails, by_fate, upper, tuple(mail), tuple(self._seen), self._chances, thresholds
+        )
         return Judgement(
             self._name,
             verdict,

@@ -35,6 +35,9 @@ class Grounds(NamedTuple):
     fates: Fates
     upper: float | None
     mail: tuple[Seen, ...]
+    """What ended the story of a mail."""
+    seen: tuple[Seen, ...]
+    """That and the attempts that were deferred."""
     chances: Chances
     thresholds: Thresholds
 
@@ -99,12 +102,12 @@ def _since(known: Behaviour) -> str:
 
 
 def _cause(grounds: Grounds, address: Address) -> str:
-    causes = [
-        item.observation
-        for item in grounds.mail
-        if item.observation.address == address and item.standing is Standing.BAD
-    ]
-    named = next((_CAUSES[item.cause] for item in reversed(causes) if item.cause in _CAUSES), None)
+    causes = sorted(
+        (item.observation for item in grounds.seen if item.observation.address == address and _is_bad(item)),
+        key=lambda item: (item.last, str(item)),
+        reverse=True,
+    )
+    named = next((_CAUSES[item.cause] for item in causes if item.cause in _CAUSES), None)
     if named:
         return named
     if any(item.security == "plaintext" for item in causes):
@@ -116,6 +119,10 @@ def _cause(grounds: Grounds, address: Address) -> str:
     if untrusted == "untrusted":
         return "has a certificate that does not verify"
     return f"uses {old}, which this level refuses" if old else "would be refused"
+
+
+def _is_bad(item: Seen) -> bool:
+    return item.standing is Standing.BAD
 
 
 def _outlook(grounds: Grounds) -> Iterable[str]:

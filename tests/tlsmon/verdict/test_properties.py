@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.tlsmon.verdict.stories import observations
 
@@ -40,6 +40,8 @@ def test_fates_add_up(story: str, level: str) -> None:
 
 @unhurried
 @given(STORIES, LEVELS, st.randoms(use_true_random=False))
+@example("a=hrxn", "encrypt", Random(1))
+@example("a=hrxn", "encrypt", Random(2))
 def test_order_does_not_matter(story: str, level: str, random: Random) -> None:
     """The observations may come in any order."""
     found = list(observations(story))

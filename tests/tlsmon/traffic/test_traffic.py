@@ -73,7 +73,7 @@ def test_periods(table: Table, by: Period, label: str) -> None:
         (Group.PROVIDER, {"example.org"}),
         (Group.HOST, {"mx", "mute"}),
     ],
-    ids=str,
+    ids=["domain", "provider", "host"],
 )
 def test_groups(table: Table, group: Group, parts: set[str]) -> None:
     """Each group has its own rows, and all of them together have all mail."""

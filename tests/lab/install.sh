@@ -28,10 +28,10 @@ make_root() { # NAME SUITE PACKAGES
     rm -rf --one-file-system "$root"
     debootstrap --variant=minbase --include=ca-certificates "$2" "$root" ${MIRROR:+"$MIRROR"} \
         || { echo "lab: $root could not be made; its log is $root/debootstrap/debootstrap.log" >&2; exit 1; }
-    # apt orders what debootstrap cannot. Packages are set up inside a chroot; nothing there may start a service.
+    # apt orders what debootstrap cannot, with the package lists that debootstrap has just verified and left there.
+    # Packages are set up inside a chroot; nothing there may start a service.
     printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
     chmod +x "$root/usr/sbin/policy-rc.d"
-    chroot "$root" apt-get update -q
     # shellcheck disable=SC2086 # a list of package names
     DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get install -yq --no-install-recommends $3
     printf '127.0.0.1 localhost\n::1 localhost\n' >"$root/etc/hosts"

@@ -24,6 +24,7 @@ from tlsmon.traffic.model import Period, Silence
 from tlsmon.traffic.shares import traffic
 from tlsmon.verdict.model import Level, Thresholds, Verdict
 from tlsmon.verdict.recommend import Recommendation, Window, at_level, recommend
+from tlsmon.verdict.watch import watch
 
 WEEKS: Final = 13
 _WEEK: Final = timedelta(days=7)
@@ -108,6 +109,8 @@ class Facts(NamedTuple):
     failing: Mapping[str, tuple[FailingHost, ...]]
     """By domain, the host with the most refused sessions first."""
     enforced: tuple[EnforcedFailure, ...]
+    advice: Mapping[str, str]
+    """What to do about domains that fail for TLS since their last success, by domain."""
     used: tuple[Used, ...]
     mtas: tuple[str, ...]
     silences: tuple[Silence, ...]
@@ -131,6 +134,7 @@ def gather(table: Table, asked: Asked) -> Facts:
         running,
         _failing(found, asked),
         _enforced(found),
+        _advice(found, until, asked),
         _used(found),
         tuple(sorted({item.sender.mta for item in found})),
         tuple(traffic(table, Period.WEEK, window=(since, (until - timedelta(microseconds=1)).date())).silences),
@@ -250,6 +254,11 @@ def _enforced(found: Iterable[Observation]) -> tuple[EnforcedFailure, ...]:
         for key, items in groups.items()
     )
     return tuple(sorted(failures, key=lambda one: (-one.attempts, one.domain, one.host, one.cause)))
+
+
+def _advice(found: Sequence[Observation], until: datetime, asked: Asked) -> dict[str, str]:
+    failing = watch(found, None, int(until.timestamp() * 1_000_000), asked.thresholds.queue_days).failing
+    return {item.domain: str(item.advice) for item in failing}
 
 
 def _used(found: Iterable[Observation]) -> tuple[Used, ...]:

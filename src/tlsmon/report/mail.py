@@ -59,9 +59,18 @@ def enforced(facts: Facts) -> Section:
         Column("attempts", "Attempts", Kind.COUNT),
         Column("first", "First", Kind.DAY),
         Column("last", "Last", Kind.DAY),
+        Column("advice", "Now", width=0.8),
     )
     rows = tuple(
-        (name(one.domain), name(one.host), cause(one.cause), one.attempts, utc_day(one.first), utc_day(one.last))
+        (
+            name(one.domain),
+            name(one.host),
+            cause(one.cause),
+            one.attempts,
+            utc_day(one.first),
+            utc_day(one.last),
+            facts.advice.get(one.domain, "mail gets through again"),
+        )
         for one in facts.enforced
     )
     text = ("Attempts that failed because TLS is demanded: look at these before you enforce more.",)

@@ -1,0 +1,143 @@
+"""
+Answers as tidy DataFrames: one row a thing, one column a value, with the types that are written here.
+
+Words are categories, counts ``Int64``, shares ``Float64`` from 0 to 1, times aware and in UTC; ``<NA>`` is what cannot
+be said.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from html import escape
+from typing import Any, Final
+
+import pandas as pd
+
+from tlsmon.report.words import count, name, share
+from tlsmon.traffic.model import Period, Traffic
+from tlsmon.verdict.backtest import Backtest, Tally, numbers
+from tlsmon.verdict.model import Fates, Verdict
+from tlsmon.verdict.recommend import Recommendation
+from tlsmon.verdict.summary import headline, last_seen
+
+_TIME: Final = "datetime64[us, UTC]"
+_SHOWN: Final = 25
+_COLORS: Final = {
+    Verdict.SAFE: ("#08306b", "white"),
+    Verdict.DELAYS: ("#f2b866", "black"),
+    Verdict.LOSES: ("#d9680f", "black"),
+    Verdict.UNPROVEN: ("#dedede", "black"),
+}
+
+TRAFFIC: Final = {
+    "start": _TIME,  # of the period
+    "period": "string",  # 2026-11-14, 2026-W46 or 2026-11
+    "deliveries": "Int64",  # attempts, whatever became of them
+    "sent": "Int64",
+    "encrypted": "Int64",  # of those sent, as the next two
+    "plaintext": "Int64",
+    "unknown": "Int64",
+    "share_encrypted": "Float64",  # of what is known
+}
+"""The columns of :func:`traffic`; where a group was asked for, it stands as a category after ``period``."""
+
+VERDICTS: Final = {
+    "domain": "string",
+    "verdict": pd.CategoricalDtype([str(verdict) for verdict in Verdict]),
+    "mails": "Int64",  # delivered, or lost for TLS
+    "encrypted": "Int64",
+    "plaintext": "Int64",
+    "unknown": "Int64",
+    **dict.fromkeys(Fates._fields[:-1], "Int64"),  # mails by what the level would have done to them
+    "undecided": "Int64",  # the log does not tell what it would have done
+    "affected_upper_bound": "Float64",  # of the share of mail that would be late or lost
+    "last_seen": _TIME,
+    "mx_hosts": "string",  # separated by spaces, as the next one
+    "providers": "string",
+    "reasons": "string",
+}
+"""The columns of :func:`verdicts`."""
+
+REPLAY: Final = {
+    "as_of": _TIME,  # when the verdicts were made
+    "until": _TIME,  # the end of the days by which they are judged
+    **dict.fromkeys(Tally._fields, "Int64"),
+    **dict.fromkeys(("precision", "domain_precision", "coverage", "calibration"), "Float64"),
+    "held": "string",  # why nothing was called safe
+}
+"""The columns of :func:`replay`; counts and shares are explained at :class:`tlsmon.verdict.backtest.Tally`."""
+
+
+class Verdicts(pd.DataFrame):
+    """The verdicts on all domains at a level. What is selected from it is an ordinary DataFrame."""
+
+    _metadata = ["headline"]  # noqa: RUF012, as pandas wants it
+    headline: str
+    """What can be enforced, in a sentence."""
+
+    def _repr_html_(self) -> str:
+        """Return the headline and the domains with the most mail; names of strangers are escaped."""
+        top = self.sort_values(["mails", "domain"], ascending=[False, True]).head(_SHOWN)
+        rows = "".join(map(_row, top.to_dict("records")))
+        more = f"<p>and {count(len(self) - _SHOWN, 'more domain')}</p>" if len(self) > _SHOWN else ""
+        heads = "".join(f"<th>{title}</th>" for title in ("domain", "verdict", "mails", "at most affected", "why"))
+        return f"<p><b>{escape(self.headline)}</b></p><table><thead><tr>{heads}</tr></thead>{rows}</table>{more}"
+
+
+def _row(row: dict[Any, Any]) -> str:
+    back, front = _COLORS[Verdict(row["verdict"])]
+    bound = row["affected_upper_bound"]
+    badge = f'<span style="background:{back};color:{front};padding:0 .5em;border-radius:.3em">{row["verdict"]}</span>'
+    cells = (escape(name(row["domain"])), badge, f"{row['mails']:,}", "-" if pd.isna(bound) else escape(share(bound)))
+    why = f'<td style="text-align:left">{escape(name(row["reasons"]))}</td>'
+    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}{why}</tr>"
+
+
+def traffic(found: Traffic) -> pd.DataFrame:
+    """Return traffic with the columns ``TRAFFIC``, oldest period first."""
+    rows = [(_start(row.period, found.by), row.period, *row.counts, row.counts.share_encrypted) for row in found.rows]
+    frame = _frame(rows, TRAFFIC)
+    if found.group:
+        frame.insert(2, str(found.group), pd.Series([row.group for row in found.rows], dtype="category"))
+    return frame
+
+
+def _start(period: str, by: Period) -> datetime:
+    text, form = (f"{period}-1", "%G-W%V-%u") if by is Period.WEEK else (period, "%Y-%m-%d")
+    return datetime.strptime(f"{text}-01" if by is Period.MONTH else text, form).replace(tzinfo=UTC)
+
+
+def verdicts(found: Recommendation) -> Verdicts:
+    """Return the judgements with the columns ``VERDICTS``, sorted by domain."""
+    rows = [
+        (
+            item.domain,
+            str(item.verdict),
+            item.mails,
+            item.encrypted,
+            item.plaintext,
+            item.unknown,
+            *item.fates,
+            item.affected_upper_bound,
+            last_seen(item.last_seen),
+            " ".join(host.host for host in item.mx_hosts),
+            " ".join(item.providers),
+            "; ".join(item.reasons),
+        )
+        for item in found.judgements
+    ]
+    frame = Verdicts(_frame(rows, VERDICTS))
+    frame.headline = f"Held: {found.held}. {headline(found)}" if found.held else headline(found)
+    return frame
+
+
+def replay(found: Backtest) -> pd.DataFrame:
+    """Return a walk through the past with the columns ``REPLAY``, one row a step."""
+    rows = [(week.as_of, week.until, *numbers(week.tally).values(), week.held) for week in found.weeks]
+    return _frame(rows, REPLAY)
+
+
+def _frame(rows: Sequence[Iterable[object]], columns: dict[str, Any]) -> pd.DataFrame:
+    """Return rows with the types of the columns, also where there is no row or a column is empty."""
+    values: list[tuple[object, ...]] = list(zip(*rows, strict=True)) or [() for _ in columns]
+    typed = zip(columns.items(), values, strict=True)
+    return pd.DataFrame({key: pd.Series(list(column), dtype=kind) for (key, kind), column in typed})

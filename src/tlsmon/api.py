@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,6 +25,8 @@ from tlsmon.report.model import Report as WeeklyReport
 from tlsmon.report.render import render
 from tlsmon.traffic.model import Group, Period, Traffic, TrafficRow
 from tlsmon.traffic.summary import advice, percent, sentence
+from tlsmon.verdict.backtest import Backtest, Day, Tally, Walk, Week, backtest
+from tlsmon.verdict.backtest import document as backtest_document
 from tlsmon.verdict.model import Judgement, Level, Thresholds, Verdict
 from tlsmon.verdict.recommend import Recommendation, Window, recommend
 from tlsmon.verdict.summary import headline, last_seen
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Advice",
+    "Backtest",
     "Failing",
     "Form",
     "Group",
@@ -63,14 +66,19 @@ __all__ = [
     "Report",
     "Stop",
     "Store",
+    "Tally",
     "Thresholds",
     "Traffic",
     "TrafficRow",
     "UnreadableError",
     "Verdict",
+    "Walk",
     "Watch",
+    "Week",
     "WeeklyReport",
     "advice",
+    "backtest_document",
+    "backtest_figure",
     "canary",
     "compare",
     "compared",
@@ -193,13 +201,30 @@ class Store:
         return frame.deliveries(self._table())
 
     def watch(self, days: int = 14, as_of: datetime | None = None, queue_days: float = 5.0) -> Watch:
-        """
-        Return which domains fail for TLS now, and when their mail bounces, see :func:`tlsmon.verdict.watch.watch`.
-
-        ``days`` should be more than ``queue_days``, the queue lifetime. The window is that of :meth:`recommend`.
-        """
+        """Return which domains fail for TLS now; ``days``, as in :meth:`recommend`, must exceed the queue lifetime."""
         window, found = self._observations(days, as_of)
-        return watch(found, None, _microseconds(window.until), queue_days)
+        return watch(found, None, int(window.until.timestamp() * 1_000_000), queue_days)
+
+    def backtest(self, walk: Walk) -> Backtest:
+        """Walk over all days (UTC) in the store, and compare verdicts with what came after. Raises StoreError."""
+        from tlsmon.provider import provider
+
+        return backtest(self._days(), walk, provider)
+
+    def _days(self) -> Iterator[Day]:
+        """Yield all days from the first mail to the last, also those without any."""
+        from tlsmon.evidence import collect
+        from tlsmon.traffic import shares
+
+        table = self._table()
+        first, end = shares.traffic(table, Period.MONTH).first, collect.end(table)
+        if first is None:
+            return
+        start = first.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        while start < end:
+            following = start + timedelta(days=1)
+            yield Day(start, collect.observations(table, start, following))
+            start = following
 
     def _observations(self, days: int, as_of: datetime | None) -> tuple[Window, list[Observation]]:
         from tlsmon.evidence import collect
@@ -220,23 +245,27 @@ def open(store: str | None = None) -> Store:  # noqa: A001, read as tlsmon.open
     return Store(config.resolve(store=store).store)
 
 
-def postfix_policy(proposal: Proposal, path: str | None = None) -> Written:
-    """
-    Return the table for smtp_tls_policy_maps, see :func:`tlsmon.policy.postfix.render`; None: its usual place.
+def backtest_figure(found: Backtest, form: str) -> bytes:
+    """Return the figure of a backtest as a file, ``form``: ``pdf``, ``png`` or ``svg``; without a date in it."""
+    from io import BytesIO
 
-    Raises PolicyError for a path that Postfix would not take.
-    """
+    from tlsmon.report import backtest as figures
+
+    dates = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
+    file = BytesIO()
+    figures.backtest_figure(found).savefig(file, format=form, metadata=dates.get(form, {}))
+    return file.getvalue()
+
+
+def postfix_policy(proposal: Proposal, path: str | None = None) -> Written:
+    """Return the table for smtp_tls_policy_maps; no path: the usual one. Raises PolicyError for one Postfix rejects."""
     from tlsmon.policy import postfix
 
     return postfix.render(_enforcements(proposal), path=path or postfix.TABLE)
 
 
 def exim_policy(proposal: Proposal, folder: str | None = None) -> Configuration:
-    """
-    Return lists, routers and transports, see :func:`tlsmon.policy.exim.render`; None: the usual folder.
-
-    Raises PolicyError for a folder that Exim would read otherwise.
-    """
+    """Return lists, routers and transports; None: the usual folder. Raises PolicyError for one Exim reads otherwise."""
     from tlsmon.policy import exim
 
     return exim.render(_enforcements(proposal), folder=folder or exim.FOLDER)
@@ -287,13 +316,9 @@ def _losing(
     lowest: Recommendation, found: Sequence[Observation], window: Window, queue_days: float
 ) -> Mapping[str, str]:
     """Return what no mandatory level could deliver, and what a line in use is losing right now."""
-    failing = watch(found, None, _microseconds(window.until), queue_days).failing
+    failing = watch(found, None, int(window.until.timestamp() * 1_000_000), queue_days).failing
     reasons = {item.domain: item.reason for item in failing if item.advice is Advice.REMOVE}
     return reasons | {item.domain: "; ".join(item.reasons) for item in lowest.verdicts(Verdict.LOSES)}
-
-
-def _microseconds(time: datetime) -> int:
-    return int(time.timestamp() * 1_000_000)
 
 
 def _refusing(found: Sequence[Observation]) -> frozenset[str]:

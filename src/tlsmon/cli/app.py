@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from tlsmon.cli import ingest, parse, policy, recommend, report, traffic, watch
+from tlsmon.cli import backtest, ingest, parse, policy, recommend, report, traffic, watch
 from tlsmon.cli.exits import Exit
 from tlsmon.cli.output import tell
 from tlsmon.config import SettingError
@@ -49,6 +49,7 @@ for command in (
     recommend.recommend,
     policy.policy,
     watch.watch,
+    backtest.backtest,
     report.report,
 ):
     app.command()(command)

@@ -24,6 +24,8 @@ _PARTS = (
     method.method,
 )
 
+_NAMELESS = "a host that its log does not name"
+
 
 def compose(facts: Facts) -> Report:
     """Return the report on some facts."""
@@ -51,8 +53,8 @@ def _parts(facts: Facts) -> Iterable[Section]:
 
 def _subtitle(facts: Facts) -> str:
     monday = facts.weeks[-1].monday
-    hosts = facts.now.coverage.senders
-    who = ", ".join(map(name, hosts[:3])) + (f" and {count(len(hosts) - 3, 'more host')}" if len(hosts) > 3 else "")  # noqa: PLR2004
+    hosts = [_NAMELESS if host == "-" else name(host) for host in facts.now.coverage.senders]
+    who = ", ".join(hosts[:3]) + (f" and {count(len(hosts) - 3, 'more host')}" if len(hosts) > 3 else "")  # noqa: PLR2004
     running = ", not over yet" if facts.running else ""
     return f"Mail sent {span(monday, monday + timedelta(days=6))} (UTC){running}, as logged by {who or 'no host'}"
 

@@ -53,11 +53,15 @@ def changed(facts: Facts) -> Section:
         "Newly ready: safe now, and not a week ago. Newly failing: would lose mail or see delays now, and was not "
         "known to. Regressed: was safe a week ago, and is not any more."
     )
-    table = Table(columns, tuple(rows), "Nothing changed.")
-    return Section("changes", "Changes since last week, domain by domain", (text,), (table,))
+    empty = "Nothing changed." if facts.before.judgements else "There is no earlier week in the store to compare with."
+    table = Table(columns, tuple(rows), empty)
+    return Section("changes", "Changes since last week, domain by domain", (text,) if rows else (), (table,))
 
 
 def _changed(facts: Facts) -> list[tuple[Judgement, Verdict | None]]:
+    """Return the domains that changed with their verdict of a week ago; none where nothing was known then."""
+    if not facts.before.judgements:
+        return []
     before = {item.domain: item.verdict for item in facts.before.judgements}
     pairs = [(item, before.get(item.domain)) for item in _by_mail(facts.now.judgements)]
     return [(item, old) for item, old in pairs if _kind(item, old)]

@@ -1,6 +1,6 @@
 """The last part of a report: how it was made, what it covers, what could not be read, and what its words mean."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Final
 
@@ -9,6 +9,7 @@ from tlsmon.report.model import Column, Kind, Section, Table
 from tlsmon.report.words import count, mails, name, share, span
 from tlsmon.traffic.summary import advice
 
+_MOST_HOSTS: Final = 20
 _WORDS: Final = (
     ("safe", "With the level in force no mail of the window would have been lost, and the bound above is kept."),
     ("delays", "No mail would be lost; some would wait for a later attempt."),
@@ -38,6 +39,12 @@ def _host(gap: Gap) -> str:
     return name(gap.host) if gap.host else "not named by its log"
 
 
+def _hosts(senders: Sequence[str]) -> str:
+    named = ["one that its log does not name" if host == "-" else name(host) for host in senders[:_MOST_HOSTS]]
+    more = [f"and {len(senders) - _MOST_HOSTS:,} more"] if len(senders) > _MOST_HOSTS else []
+    return ", ".join(named + more) or "none"
+
+
 def _text(facts: Facts) -> Iterable[str]:
     found, asked = facts.now, facts.asked
     first, last = found.since.date(), (found.until - timedelta(microseconds=1)).date()
@@ -52,7 +59,7 @@ def _text(facts: Facts) -> Iterable[str]:
         f"mail would fail, where mail waits {rules.queue_days:g} days in the queue and {rules.oldest_protocol} is the "
         "oldest protocol admitted."
     )
-    yield f"Reporting hosts: {', '.join(map(name, found.coverage.senders[:20])) or 'none'}. {_logs(facts)}"
+    yield f"Reporting hosts: {_hosts(found.coverage.senders)}. {_logs(facts)}"
     yield from map(advice, facts.silences)
     yield (
         "A log shows what happened, not what will: an MX host that took no mail is invisible in it. Days between "

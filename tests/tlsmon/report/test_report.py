@@ -11,7 +11,7 @@ from tests.tlsmon.verdict.stories import observations
 from tlsmon import api
 from tlsmon.evidence.model import Address, Observation, Sender
 from tlsmon.report import compose, domains, facts
-from tlsmon.report.model import Report, Section, Table
+from tlsmon.report.model import Changes, Report, Section, Table
 from tlsmon.report.register import Exemption
 from tlsmon.store.table import Table as Rows
 from tlsmon.verdict.model import Verdict
@@ -135,6 +135,14 @@ def test_changes(tmp_path: Path, before: str | None, now: str, kind: str | None)
     assert named == ({kind} if kind else set())
 
 
+def test_first_week_has_no_changes(tmp_path: Path) -> None:
+    """Where nothing is known of a week ago, nothing is called a change."""
+    report = report_of(tmp_path, *(sent("a.test", day, 400) for day in (1, 2, 3)))
+    assert report.changes == Changes()
+    (table,) = section(report, "changes").tables
+    assert table.empty == "There is no earlier week in the store to compare with."
+
+
 def test_running_week(tmp_path: Path) -> None:
     """The week that is over is reported; the running one only where it is the only one, and then it says so."""
     filled(tmp_path, [sent("a.test", 8)])
@@ -212,11 +220,13 @@ def test_missing_evidence(story: str, words: str, tmp_path: Path) -> None:
 
 def test_hostile_names_are_escaped(tmp_path: Path) -> None:
     """What strangers write is shown as printable ASCII; a name that is no domain gets no policy line."""
-    report = report_of(tmp_path, *(sent(HOSTILE, day, 200) for day in range(7)), sent("a.test", 1, 500))
+    report = report_of(
+        tmp_path, *(sent(HOSTILE, day, 200) for day in range(1, 14)), *(sent("a.test", day, 500) for day in (1, 10))
+    )
     (block,) = section(report, "plan").lines
     assert block.lines == ("a.test encrypt",)
     assert "no policy can have them as key: 1 name" in block.text[0]
     texts = [text for part in report.sections for table in part.tables for row in table.rows for text in row]
     shown = [text for text in texts if isinstance(text, str) and "script" in text]
-    assert shown or any("script" in name for name in report.changes.newly_ready)
-    assert all(text.isascii() and text.isprintable() for text in [*shown, *report.changes.newly_ready])
+    assert shown
+    assert all(text.isascii() and text.isprintable() for text in shown)

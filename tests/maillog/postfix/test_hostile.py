@@ -60,20 +60,21 @@ CRAFTED = {
 
 
 def best(text: str) -> float:
-    """Return the seconds that a text takes to read, at best."""
+    """Return the seconds of the processor that a text takes to read, at best."""
     framer = Framer(FrameSettings(None, UTC, NOON))
     spent = []
     for _ in range(3):
-        begin = time.perf_counter()
+        begin = time.process_time()
         for program in ("smtp", "tlsproxy", "qmgr", "local", "rsyslogd"):
             event(text, program)
         framer.frame(text.encode())
         list(hits(text.encode()))
-        spent.append(time.perf_counter() - begin)
+        spent.append(time.process_time() - begin)
     return min(spent)
 
 
 @pytest.mark.parametrize("text", CRAFTED.values(), ids=CRAFTED)
 def test_linear_time(text: str) -> None:
     """A long crafted line costs no more than its length: four times the length is far from sixteen times the time."""
-    assert best(text) < 10 * best(text[: len(text) // 4]) + 0.02
+    # Whatever else the machine does may spoil a measurement, not all of them.
+    assert any(best(text) < 10 * best(text[: len(text) // 4]) + 0.01 for _ in range(5))

@@ -58,6 +58,8 @@ def issue(
     authority: bool = False,
     common_name: str = "nobody",
     usage: x509.ObjectIdentifier = ExtendedKeyUsageOID.SERVER_AUTH,
+    path_length: int | None = None,
+    more: Sequence[x509.ExtensionType] = (),
 ) -> Identity:
     """Issue a certificate; by nobody: self-signed. ``days``: of validity, from today."""
     key = ec.generate_private_key(ec.SECP256R1())
@@ -70,7 +72,7 @@ def issue(
         .serial_number(x509.random_serial_number())
         .not_valid_before(NOW + days[0] * DAY)
         .not_valid_after(NOW + days[1] * DAY)
-        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
+        .add_extension(x509.BasicConstraints(ca=authority, path_length=path_length), critical=True)
     )
     if names:
         builder = builder.add_extension(
@@ -78,6 +80,8 @@ def issue(
         )
     if not authority:
         builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+    for extension in more:
+        builder = builder.add_extension(extension, critical=True)
     behind = (by.certificate, *by.behind) if by and by.behind else ()
     return Identity(key, builder.sign(issuer.key, SHA256()), behind)
 

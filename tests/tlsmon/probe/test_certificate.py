@@ -4,8 +4,11 @@ import hashlib
 import itertools
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.tlsmon.probe.authority import NOW, Identity, intermediate, issue, private_root, root
@@ -213,6 +216,50 @@ def test_dane_rules(
     found = compare(records, chain, names, NOW + timedelta(days=days))
     assert found.match is match
     assert found.words
+
+
+def signing(*, allowed: bool) -> x509.KeyUsage:
+    """Return a key usage with or without the signing of certificates."""
+    flags = dict.fromkeys(
+        (
+            "content_commitment",
+            "key_encipherment",
+            "data_encipherment",
+            "key_agreement",
+            "encipher_only",
+            "decipher_only",
+        ),
+        False,
+    )
+    return x509.KeyUsage(digital_signature=True, key_cert_sign=allowed, crl_sign=False, **flags)
+
+
+CONSTRAINTS = x509.NameConstraints(None, [x509.DNSName("example")])
+
+
+@pytest.mark.parametrize(
+    ("anchor", "between", "leaf", "match"),
+    [
+        pytest.param({"more": [signing(allowed=True)]}, None, {}, Match.MATCHES, id="may sign"),
+        pytest.param({"more": [signing(allowed=False)]}, None, {}, Match.MISMATCH, id="may not sign"),
+        pytest.param({"path_length": 0}, None, {}, Match.MATCHES, id="path length kept"),
+        pytest.param({"path_length": 0}, {}, {}, Match.MISMATCH, id="path length exceeded"),
+        pytest.param({"path_length": 1}, {}, {}, Match.MATCHES, id="path length of one"),
+        pytest.param({"more": [CONSTRAINTS]}, None, {}, Match.MISMATCH, id="name constraints are not followed"),
+        pytest.param({}, {"days": (-9, -1)}, {}, Match.MISMATCH, id="expired between"),
+        pytest.param({}, None, {"days": (1, 9)}, Match.MISMATCH, id="not valid yet"),
+        pytest.param({}, None, {"usage": ExtendedKeyUsageOID.CLIENT_AUTH}, Match.MISMATCH, id="for clients"),
+    ],
+)
+def test_anchor_path(
+    anchor: dict[str, Any], between: dict[str, Any] | None, leaf: dict[str, Any], match: Match
+) -> None:
+    """The path from the certificate to the anchor is valid by RFC 5280, or there is no match."""
+    top = issue(authority=True, common_name="Anchor", **anchor)
+    middle = issue(by=top, authority=True, common_name="Between", **between) if between is not None else None
+    made = issue(["mx.example"], middle or top, **leaf)
+    chain = (made.der, *([middle.der] if middle else []), top.der)
+    assert compare([record(2, 0, 1, top)], chain, BASE, NOW).match is match
 
 
 def test_end_entity_as_issuer() -> None:

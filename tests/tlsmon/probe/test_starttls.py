@@ -5,6 +5,7 @@ import socket
 import ssl
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
@@ -14,7 +15,7 @@ from tests.tlsmon.probe import authority
 from tests.tlsmon.probe.receivers import BANNER, EHLO, READY, Play, context, read_line, receiving, says, starttls
 
 from tlsmon.probe.model import Ending, Trust, Why
-from tlsmon.probe.starttls import Caller, Contexts, Conversation, Manner
+from tlsmon.probe.starttls import Caller, Contexts, Conversation, Manner, _chain
 
 ENDLESS_LINES = b"250-more\r\n" * 200
 
@@ -87,6 +88,36 @@ def test_good(manner: Manner, store: Path) -> None:
     assert [len(part) > 100 for part in found.chain] == [True]
     assert found.chain_whole
     assert found.trust is (Trust.TRUSTED if manner is Manner.VERIFYING else Trust.UNTOLD)
+
+
+class _Session:
+    """A session as Pythons show it: ``public`` since 3.13, ``private`` below, neither elsewhere."""
+
+    def __init__(self, public: bool, private: bool) -> None:
+        if public:
+            self.get_unverified_chain = lambda: [b"leaf", b"issuer"]
+        if private:
+            certificates = [SimpleNamespace(public_bytes=lambda _, data=data: data) for data in (b"leaf", b"issuer")]
+            self._sslobj = SimpleNamespace(get_unverified_chain=lambda: certificates)
+
+    def getpeercert(self, binary_form: bool) -> bytes:
+        """Return the first certificate."""
+        assert binary_form
+        return b"leaf"
+
+
+@pytest.mark.parametrize(
+    ("session", "want"),
+    [
+        (_Session(public=True, private=True), ((b"leaf", b"issuer"), True)),
+        (_Session(public=False, private=True), ((b"leaf", b"issuer"), True)),
+        (_Session(public=False, private=False), ((b"leaf",), False)),
+    ],
+    ids=["3.13", "3.11", "neither"],
+)
+def test_chain_by_version(session: _Session, want: tuple[tuple[bytes, ...], bool]) -> None:
+    """Every Python shows the chain in its way; where only the first certificate is shown, the answer says so."""
+    assert _chain(session) == want  # type: ignore[arg-type]
 
 
 def test_chain_as_sent(store: Path) -> None:
@@ -222,7 +253,7 @@ def test_certificate_bomb(store: Path) -> None:
     assert found.chain == ()
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.binary(max_size=60), min_size=1, max_size=4))
 def test_any_bytes(store: Path, steps: list[bytes]) -> None:
     """Whatever bytes a server sends, the conversation ends in a value, with printable words."""

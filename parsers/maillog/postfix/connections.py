@@ -1,8 +1,9 @@
 """
 How the connections that scache(8) keeps began, as far as ``tls=`` states it.
 
-A line with ``conn_use=`` of 2 or more says ``may?`` whether the cached connection is encrypted or not. A cached TLS
-connection is announced in a line of its own, so what is not announced is clear, unless that line was lost.
+A line with ``conn_use=`` of 2 or more says ``may?``, or nothing where the connection was found by its next hop, whether
+the cached connection is encrypted or not. A cached TLS connection is announced in a line of its own, so what is not
+announced is clear, unless that line was lost.
 """
 
 from datetime import datetime, timedelta
@@ -33,9 +34,11 @@ class Connections:
 
         It cannot where fresh connections were seen, and none in clear that could still be open.
         """
-        if relay not in self._clear:
-            return True
-        opened = self._clear[relay]
+        return relay not in self._clear or self.seen_clear(relay, time)
+
+    def seen_clear(self, relay: str, time: datetime) -> bool:
+        """Tell whether a connection that could still be open was stated to begin in clear."""
+        opened = self._clear.get(relay)
         return opened is not None and time - opened <= CACHED_LONGEST
 
     def carry(self) -> JsonValue:

@@ -67,6 +67,8 @@ UNKNOWN = Tls(Security.UNKNOWN)
 STATED_PLAINTEXT = Tls(Security.PLAINTEXT, evidence=Evidence.STATED)
 SILENT_PLAINTEXT = Tls(Security.PLAINTEXT, evidence=Evidence.CORRELATED)
 CACHED_PLAINTEXT = Tls(Security.PLAINTEXT, evidence=Evidence.INFERRED)
+# Says the same, but only if TLS logging was on; told apart by identity.
+SILENT_CACHED_PLAINTEXT = Tls(Security.PLAINTEXT, evidence=Evidence.INFERRED)
 CACHED_ENCRYPTED = Tls(Security.ENCRYPTED, evidence=Evidence.INFERRED)
 
 _OPPORTUNISTIC = frozenset({None, Level.NONE, Level.MAY})
@@ -185,7 +187,7 @@ class PostfixDeliveries:
         self._note_queue(event, delivery)
         if event.reason and event.reason.ends_session:
             process.session = None
-        if tls is SILENT_PLAINTEXT or (tls is CACHED_PLAINTEXT and event.tls_status is None):
+        if tls is SILENT_PLAINTEXT or tls is SILENT_CACHED_PLAINTEXT:
             logging = self._tls_logging(record)
             if logging is None or process.doubtful_birth:
                 return [delivery._replace(tls=UNKNOWN)]
@@ -249,7 +251,10 @@ class PostfixDeliveries:
         """Read a line with neither ``tls=`` nor a summary: in clear, if TLS logging was on."""
         if not self._visible(record, event):
             return UNKNOWN
-        return SILENT_PLAINTEXT if event.connection_use == 1 else CACHED_PLAINTEXT
+        if event.connection_use == 1:
+            return SILENT_PLAINTEXT
+        seen_clear = self._connections.seen_clear(_relay_key(*event.relay[:3]), record.time)
+        return CACHED_PLAINTEXT if seen_clear else SILENT_CACHED_PLAINTEXT
 
     def _visible(self, record: Record, event: Attempt) -> bool:
         """Tell whether the log holds the whole attempt, so that a TLS line could not have been before its beginning."""

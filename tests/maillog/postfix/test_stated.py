@@ -41,6 +41,18 @@ class TestReuse:
         lines = [at(START), at(to(QID, tls="may")), at(to(QID2, use=2, tls="may?"))]
         assert securities(*lines) == ["encrypted", "unknown"]
 
+    def test_clear_among_encrypted(self) -> None:
+        """Where a clear one may still be open, encrypted ones beside it make no doubt: they would be announced."""
+        at = Clock()
+        lines = [at(START), at(to(QID, tls="may:none")), at(to(QID, tls="may")), at(to(QID2, use=2, tls="may?"))]
+        assert securities(*lines) == ["plaintext", "encrypted", "plaintext"]
+
+    def test_clear_by_next_hop(self) -> None:
+        """A connection that was found by its next hop has no tls= at all: clear, if it was stated to begin so."""
+        at = Clock()
+        assert securities(at(START), at(to(QID, tls="may:none")), at(to(QID2, use=2))) == ["plaintext", "plaintext"]
+        assert securities(at(START), at(to(QID, tls="may")), at(to(QID2, use=2))) == ["encrypted", "unknown"]
+
     def test_mandatory(self) -> None:
         """A mandatory level cannot be served by a clear connection."""
         at = Clock()

@@ -1,5 +1,6 @@
 """``tlsmon backtest``: would past recommendations have held?"""
 
+from math import floor
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -16,7 +17,7 @@ from tlsmon.config import SettingError
 
 _FORMS: Final = ("pdf", "png", "svg")
 _COUNTS: Final = ("domains", "domains_failed", "mails", "delayed", "lost", "unknown", "own_side")
-_SHARES: Final = ("precision", "coverage", "calibration")
+_SHARES: Final = ("coverage", "calibration")
 _HEADER: Final = (
     *("as of", "safe domains", "of these failed", "mails", "delayed", "lost", "unknown", "own side"),
     *("precision", "coverage", "bounds held"),
@@ -82,7 +83,7 @@ def _headline(found: Backtest) -> str:
     return (
         f"Of {total.mails:,} mails that came within {walk.horizon} days to domains called safe at {walk.level}, "
         f"{total.lost:,} would have been lost and {total.delayed:,} delayed "
-        f"(precision {_share(total.precision)}); they are {_share(total.coverage)} of all mail."
+        f"(precision {_precision(total)}); they are {_share(total.coverage)} of all mail."
     )
 
 
@@ -99,7 +100,14 @@ def _show_remarks(week: Week) -> None:
 
 def _cells(name: str, tally: Tally) -> list[Cell]:
     counts = [getattr(tally, count) for count in _COUNTS]
-    return [name, *counts, *(_share(getattr(tally, share)) for share in _SHARES)]
+    return [name, *counts, _precision(tally), *(_share(getattr(tally, share)) for share in _SHARES)]
+
+
+def _precision(tally: Tally) -> str | None:
+    """Return the precision rounded down: what counts are its last nines, and 100 % is said of no loss at all."""
+    if tally.precision is None or tally.precision == 1:
+        return _share(tally.precision)
+    return f"{floor(tally.precision * 100_000) / 1_000:.3f} %"
 
 
 def _share(share: float | None) -> str | None:

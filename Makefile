@@ -24,9 +24,9 @@ test: test-fast test-lab ## run all tests (real mail servers: after `make lab`, 
 test-fast: $(READY) ## run the tests that need no mail server
 	$(BIN)/python -m pytest -n auto -m 'not lab'
 
-# One after the other: the tests share the lab.
+# Each run has network namespaces of its own; two at a time leave the mail servers enough of two cores.
 test-lab: $(READY) ## run the tests with real mail servers; skipped where there are none
-	$(BIN)/python -m pytest -m lab tests
+	$(BIN)/python -m pytest -n 2 -m lab tests
 
 lint: $(READY) ## check style and format
 	$(BIN)/ruff check .

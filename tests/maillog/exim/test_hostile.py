@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from tests.maillog.exim.samples import ID, MX, X13, record
 
@@ -135,6 +135,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 )
 def test_fast_path_means_what_the_grammar_means(fields: tuple[str, ...], rest: str) -> None:
     """Cutting out what varies and keeping phrases in memory changes nothing of what the fields say."""
+    assume(fields[1] or fields[2])  # a router or a transport always stands there (deliver.c:delivery_log)
     event = read_event(record(f"{ID} => u@g.example{''.join(fields)}{rest}"))
     slow = read_fields("".join(one for one in fields if not one.startswith((" F=", " P=", " S="))))
     if slow is None:

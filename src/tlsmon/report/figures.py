@@ -76,8 +76,8 @@ def ladder(axes: Axes, rungs: Sequence[Rung]) -> None:
                 axes.barh(place, width, 0.62, left, **_style(part))
         lefts = [left + width for left, width in zip(lefts, widths, strict=True)]
     for place, rung in zip(places, rungs, strict=True):
-        part_safe = share(rung.safe / rung.mails) if rung.mails else "-"
-        text = f"{part_safe} of the mail safe\n{rung.safe_domains:,} of {count(rung.domains, 'domain')}"
+        mail = f"{share(rung.safe / rung.mails)} of the mail safe" if rung.mails else "no mail"
+        text = f"{mail}\n{rung.safe_domains:,} of {count(rung.domains, 'domain')}"
         axes.text(1.02, place, text, va="center", fontsize=_SMALL, color=INK, linespacing=1.25)
     axes.set_xlim(0, 1)
     axes.set_ylim(len(rungs) - 0.5, -0.5)

@@ -153,10 +153,11 @@ def test_running_week(tmp_path: Path) -> None:
     assert (both.weeks[-1].label, "not over yet" in both.subtitle) == ("2026-W02", False)
 
 
-def test_as_of_sees_nothing_later(tmp_path: Path) -> None:
-    """A report as of a day does not change by what comes after it."""
+@pytest.mark.parametrize("days", [(1, 8), (7.5, 8)], ids=["week over", "running week"])
+def test_as_of_sees_nothing_later(tmp_path: Path, days: tuple[float, float]) -> None:
+    """A report as of a moment does not change by what comes after it, not even later in the same week."""
     moment = datetime(2026, 1, 14, tzinfo=UTC)
-    first = report_of(tmp_path, sent("a.test", 1), sent("a.test", 8), as_of=moment)
+    first = report_of(tmp_path, *(sent("a.test", day) for day in days), as_of=moment)
     assert report_of(tmp_path, sent("a.test", 9.5, 50, "plaintext"), as_of=moment) == first
 
 

@@ -30,7 +30,7 @@ def test_outputs_are_stripped(path: Path) -> None:
 def test_runs(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every cell runs, in order, in a new kernel; each that ends with a value shows something."""
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(name for name in sys.path if name))
-    notebook = nbformat.from_dict(json.loads(path.read_text()))  # type: ignore[no-untyped-call]
+    notebook = nbformat.reads(path.read_text(), as_version=4)  # type: ignore[no-untyped-call]
     NotebookClient(
         notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}
     ).execute()

@@ -78,7 +78,7 @@ class _Domain:
         self._provider_of = provider_of
         told = [item for item in seen if item.standing is not Standing.SILENT]
         # The latest word of a server comes last, in whatever order the rows came.
-        self._seen = sorted(told, key=lambda item: (item.observation.last, item.observation.cause or ""))
+        self._seen = sorted(told, key=_latest_last)
         self._chances = self._find_chances()
 
     def judgement(self, thresholds: Thresholds) -> Judgement:
@@ -172,6 +172,11 @@ class _Domain:
             others = pool.with_address(own, -1) if pool else Pool()
             bounds.append(upper_bound(own, others, confidence))
         return min(bounds, default=None)
+
+
+def _latest_last(item: Seen) -> tuple[int, str, str, str]:
+    found = item.observation
+    return found.last, found.cause or "", found.protocol or "", found.authentication or ""
 
 
 def _security(mail: Iterable[Seen], word: str) -> int:

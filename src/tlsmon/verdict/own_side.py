@@ -2,7 +2,7 @@
 Days on which the sender's own side failed: many unrelated providers, in order on other days, failed together.
 
 What the log shows of such a day says nothing about the recipients. It is set aside, and said so. This never makes a
-verdict better by itself: while the trouble lasts, :mod:`tlsmon.verdict.hold` takes every ``safe`` back.
+verdict better by itself: while the trouble lasts, every ``safe`` is taken back.
 """
 
 from collections import defaultdict
@@ -44,6 +44,18 @@ class SetAside(NamedTuple):
     """Days since 1970, UTC."""
     attempts: int
     """How many attempts were set aside."""
+    newest: int
+    """The last day on which anything was seen."""
+
+    @property
+    def hold(self) -> str | None:
+        """Return why every verdict is to be held: no day in order was seen yet since our own side failed."""
+        if self.newest not in self.days:
+            return None
+        return (
+            "many unrelated providers failed together on the last day that was seen: look for the reason on your own "
+            "side first (a firewall that strips STARTTLS, the CA bundle); until then no domain is called safe"
+        )
 
     @property
     def note(self) -> str | None:
@@ -61,12 +73,14 @@ def set_aside(seen: Iterable[Seen], provider_of: ProviderOf) -> SetAside:
     """Return what was seen with the failures of our own side set aside."""
     every = list(seen)
     days = by_day(every, provider_of)
+    newest = max(days, default=0)
     wrong = own_days(days, in_order(days))
     if not wrong:
-        return SetAside(every, (), 0)
+        return SetAside(every, (), 0, newest)
     ours = {id(item) for item in every if item.standing is Standing.BAD and day_of(item) in wrong}
     found = [item._replace(standing=Standing.OPEN) if id(item) in ours else item for item in every]
-    return SetAside(found, tuple(sorted(wrong)), sum(item.observation.attempts for item in every if id(item) in ours))
+    attempts = sum(item.observation.attempts for item in every if id(item) in ours)
+    return SetAside(found, tuple(sorted(wrong)), attempts, newest)
 
 
 def day_of(item: Seen) -> int:

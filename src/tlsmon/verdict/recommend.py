@@ -77,7 +77,7 @@ def recommend(
     seen = at_level(observations, level, thresholds.oldest_protocol)
     aside = set_aside(seen, provider_of)
     judgements = judge(aside.seen, level, thresholds, provider_of)
-    reason = hold(seen, provider_of)
+    reason = hold(seen, provider_of) or aside.hold
     if reason:
         judgements = held(judgements, reason)
     return Recommendation(

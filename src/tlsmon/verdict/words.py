@@ -37,7 +37,7 @@ class Grounds(NamedTuple):
     mail: tuple[Seen, ...]
     """What ended the story of a mail."""
     seen: tuple[Seen, ...]
-    """That and the attempts that were deferred."""
+    """That and the attempts that were deferred; the latest comes last."""
     chances: Chances
     thresholds: Thresholds
 
@@ -102,11 +102,11 @@ def _since(known: Behaviour) -> str:
 
 
 def _cause(grounds: Grounds, address: Address) -> str:
-    causes = sorted(
-        (item.observation for item in grounds.seen if item.observation.address == address and _is_bad(item)),
-        key=lambda item: (item.last, str(item)),
-        reverse=True,
-    )
+    causes = [
+        item.observation
+        for item in reversed(grounds.seen)
+        if item.observation.address == address and item.standing is Standing.BAD
+    ]
     named = next((_CAUSES[item.cause] for item in causes if item.cause in _CAUSES), None)
     if named:
         return named
@@ -119,10 +119,6 @@ def _cause(grounds: Grounds, address: Address) -> str:
     if untrusted == "untrusted":
         return "has a certificate that does not verify"
     return f"uses {old}, which this level refuses" if old else "would be refused"
-
-
-def _is_bad(item: Seen) -> bool:
-    return item.standing is Standing.BAD
 
 
 def _outlook(grounds: Grounds) -> Iterable[str]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Final, NamedTuple
 
 from tlsmon.evidence.history import Behaviour, Sessions, behaviour
-from tlsmon.evidence.model import Address, Standing
+from tlsmon.evidence.model import Address, Sender, Standing
 from tlsmon.evidence.standing import TLS_CAUSES
 from tlsmon.verdict.bounds import Counts, Pool, upper_bound
 from tlsmon.verdict.fates import Chances, Seen, fates, in_use, is_mail, lost_share
@@ -16,6 +16,8 @@ POOLED_LEVELS: Final = frozenset({"encrypt", "verify"})
 """STARTTLS, and a certificate for the MX host's own name, are properties of the host. What names the domain is not."""
 
 ProviderOf = Callable[[str], str]
+
+_WORST_FIRST: Final = (Verdict.LOSES, Verdict.DELAYS, Verdict.UNPROVEN, Verdict.SAFE)
 
 
 class _Evidence(NamedTuple):
@@ -42,9 +44,65 @@ def judge(seen: Iterable[Seen], level: str, thresholds: Thresholds, provider_of:
     domains: dict[str, list[Seen]] = defaultdict(list)
     for item in items:
         domains[item.observation.domain].append(item)
-    return [
-        _Domain(name, domains[name], level, evidence, provider_of).judgement(thresholds) for name in sorted(domains)
-    ]
+    lenient = thresholds._replace(min_mails=0)
+    judgements = []
+    for name in sorted(domains):
+        routes = _routes(domains[name])
+        asked = thresholds if len(routes) == 1 else lenient
+        parts = [_Domain(name, route, level, evidence, provider_of).judgement(asked) for route in routes]
+        judgements.append(parts[0] if len(parts) == 1 else _joined(parts, thresholds.min_mails))
+    return judgements
+
+
+def _routes(seen: Iterable[Seen]) -> list[list[Seen]]:
+    """
+    Part a domain's attempts by the way that they took: the sender, and the port.
+
+    What one sender reaches is no way out for another: one may send through a relay, the other one to the MX hosts. An
+    MX host is reached at port 25 (RFC 5321, section 5), so another port is a relay's, too. Attempts that reached no host
+    go with the sender's busiest way.
+    """
+    ways: dict[Sender, dict[int | None, list[Seen]]] = defaultdict(lambda: defaultdict(list))
+    lost: dict[Sender, list[Seen]] = defaultdict(list)
+    for item in seen:
+        address = item.observation.address
+        home = ways[item.observation.sender][address.port] if address.host else lost[item.observation.sender]
+        home.append(item)
+    for sender, items in lost.items():
+        busiest = max(ways[sender].values(), key=_attempts, default=ways[sender][None])
+        busiest.extend(items)
+    return [items for sender in sorted(ways, key=str) for items in ways[sender].values()]
+
+
+def _attempts(items: Iterable[Seen]) -> int:
+    return sum(item.observation.attempts for item in items)
+
+
+def _joined(parts: list[Judgement], min_mails: int) -> Judgement:
+    """Return the judgements of a domain's several ways as one: counts add, the worst verdict holds, with its reasons."""
+    telling = [part for part in parts if part.mails or part.verdict is not Verdict.UNPROVEN] or parts[:1]
+    worst = min(telling, key=lambda part: _WORST_FIRST.index(part.verdict))
+    mails = sum(part.mails for part in parts)
+    few = worst.verdict is Verdict.SAFE and mails < min_mails
+    bounds = [part.affected_upper_bound for part in telling]
+    hosts: dict[str, HostCounts] = {}
+    for host in (host for part in parts for host in part.mx_hosts):
+        old = hosts.get(host.host, HostCounts(host.host, 0, 0, 0))
+        hosts[host.host] = HostCounts(host.host, *(a + b for a, b in zip(old[1:], host[1:], strict=True)))
+    return Judgement(
+        worst.domain,
+        Verdict.UNPROVEN if few else worst.verdict,
+        mails,
+        sum(part.encrypted for part in parts),
+        sum(part.plaintext for part in parts),
+        sum(part.unknown for part in parts),
+        Fates(*map(sum, zip(*(part.fates for part in parts), strict=True))),
+        None if None in bounds else max(bound for bound in bounds if bound is not None),
+        worst.reasons,
+        tuple(hosts[name] for name in sorted(hosts)),
+        max((part.last_seen for part in parts if part.last_seen is not None), default=None),
+        tuple(sorted({provider for part in parts for provider in part.providers})),
+    )
 
 
 def _evidence(seen: Iterable[Seen], level: str, provider_of: ProviderOf) -> _Evidence:

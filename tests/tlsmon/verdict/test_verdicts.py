@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pytest
 from tests.tlsmon.verdict.stories import observations
 
+from tlsmon.evidence.model import Address, Sender
 from tlsmon.provider import provider
 from tlsmon.verdict.model import Fates, Thresholds
 from tlsmon.verdict.recommend import Window, recommend
@@ -45,3 +46,15 @@ def test_story(case: Case) -> None:
         judgement.reasons
     )
     assert sum(judgement.fates) == judgement.mails
+
+
+@pytest.mark.parametrize("branch", ["branch", "mail"])
+def test_relay_is_no_way_out(branch: str) -> None:
+    """A relay at a submission port, of this sender or another one, takes no mail that an MX host is refused for."""
+    direct = list(observations("mx=ppp"))
+    relayed = [
+        item._replace(sender=Sender("postfix", branch, None), address=Address("smart.relay.test", "192.0.2.9", 587))
+        for item in observations("mx=eeee")
+    ]
+    (judgement,) = recommend([*direct, *relayed], "encrypt", WINDOW, Thresholds(max_share=1.0), provider).judgements
+    assert (judgement.verdict, judgement.mails, judgement.fates) == ("loses", 7, Fates(delivered=4, lost=3))

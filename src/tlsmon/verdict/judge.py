@@ -58,7 +58,7 @@ def _routes(seen: Iterable[Seen]) -> list[list[Seen]]:
     """
     Part a domain's attempts by the way that they took: the sender, and the port.
 
-    What one sender reaches is no way out for another: one may send through a relay, the other one to the MX hosts. An
+    What one sender reaches is no way out for another: one may send through a relay, the other to the MX hosts. An
     MX host is reached at port 25 (RFC 5321, section 5), so another port is a relay's, too. Attempts that reached no host
     go with the sender's busiest way.
     """
@@ -79,7 +79,7 @@ def _attempts(items: Iterable[Seen]) -> int:
 
 
 def _joined(parts: list[Judgement], min_mails: int) -> Judgement:
-    """Return the judgements of a domain's several ways as one: counts add, the worst verdict holds, with its reasons."""
+    """Return the judgements of a domain's several ways as one: counts add, the worst verdict and its reasons hold."""
     telling = [part for part in parts if part.mails or part.verdict is not Verdict.UNPROVEN] or parts[:1]
     worst = min(telling, key=lambda part: _WORST_FIRST.index(part.verdict))
     mails = sum(part.mails for part in parts)

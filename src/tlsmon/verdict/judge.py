@@ -58,8 +58,8 @@ def _routes(seen: Iterable[Seen]) -> list[list[Seen]]:
     """
     Part a domain's attempts by the way that they took: the sender, and the port.
 
-    What one sender reaches is no way out for another: one may send through a relay, the other to the MX hosts. An
-    MX host is reached at port 25 (RFC 5321, section 5), so another port is a relay's, too. Attempts that reached no host
+    What one sender reaches is no way out for another: one may send through a relay, the other to the MX hosts. An MX
+    host is reached at port 25 (RFC 5321, section 5), so another port is a relay's, too. Attempts that reached no host
     go with the sender's busiest way.
     """
     ways: dict[Sender, dict[int | None, list[Seen]]] = defaultdict(lambda: defaultdict(list))

@@ -22,6 +22,7 @@ CASES = {
     "in order before the oldest mail expires": ("a=ppppppe", (1, 0, 5, 1, 0)),
     "the other host took mail on those days": ("a=e.p.p.p b=.e.e.e.e", (4, 3, 0, 0, 0)),
     "the other host took mail only much later": ("a=pp b=.......e", (0, 0, 0, 2, 0)),
+    "the other host took mail only days before": ("a=....pp b=e", (1, 0, 0, 2, 0)),
     "bounced at once, whatever came later": ("a=eereeee", (6, 0, 0, 1, 0)),
     "the log does not tell": ("a=ee???ee", (4, 0, 0, 0, 3)),
     "greylisting is no mail": ("a=eegeee", (5, 0, 0, 0, 0)),

@@ -1,5 +1,5 @@
 # `make` shows what can be done. Needs only python3 (3.11 or newer) with its venv module, and the package index.
-#   make PYTHON=python3.13 VENV=/tmp/venv-3.13 test
+#   make PYTHON=python3.13 VENV=.venv-3.13 test
 
 PYTHON ?= python3
 VENV ?= .venv

@@ -60,6 +60,7 @@ def document(found: Recommendation) -> dict[str, Any]:
         "since": found.since.isoformat(),
         "until": found.until.isoformat(),
         "held": found.held,
+        "notes": list(found.notes),
         "smarthost": found.smarthost,
         "domains": [_domain(item) for item in found.judgements],
         "waves": [wave._asdict() for wave in found.waves],
@@ -113,6 +114,8 @@ def _show_headline(found: Recommendation) -> None:
     say(api.headline(found))
     if found.held:
         say(f"HELD: {found.held}.")
+    for note in found.notes:
+        say(f"Note: {note}.")
     if found.smarthost:
         say(
             f"All mail goes through {found.smarthost}: the policy belongs on this next hop, not on the recipient "

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from tlsmon.evidence.history import Behaviour
 from tlsmon.evidence.model import Address, Observation, Standing
+from tlsmon.evidence.standing import TLS_CAUSES
 from tlsmon.verdict.model import Fate, Fates
 
 ADDRESS_LIMIT: Final = 5
@@ -116,9 +117,8 @@ def fates(seen: Sequence[Seen], chances: Chances, level: str, queue_days: float)
 def is_mail(item: Seen) -> bool:
     """Tell whether the attempt ended the story of a mail: delivered, or lost for TLS."""
     observation = item.observation
-    return observation.outcome == "sent" or (
-        observation.outcome in ("bounced", "expired") and item.standing is Standing.BAD
-    )
+    lost = observation.outcome in ("bounced", "expired") and observation.cause in TLS_CAUSES
+    return observation.outcome == "sent" or (lost and item.standing is Standing.BAD)
 
 
 def _fate(item: Seen, chances: Chances, level: str, queue_days: float) -> Fate:

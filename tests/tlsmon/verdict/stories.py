@@ -22,6 +22,7 @@ _LETTERS = {
     "n": ("none", None, None, "deferred", "tls_not_offered"),
     "r": ("none", None, None, "bounced", "tls_refused"),
     "x": ("none", None, None, "expired", "tls_not_offered"),
+    "b": ("plaintext", None, None, "bounced", "unrelated"),
     "g": ("plaintext", None, None, "deferred", "unrelated"),
 }
 

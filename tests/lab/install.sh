@@ -32,8 +32,11 @@ make_root() { # NAME SUITE PACKAGES
     # Packages are set up inside a chroot; nothing there may start a service.
     printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
     chmod +x "$root/usr/sbin/policy-rc.d"
-    # shellcheck disable=SC2086 # a list of package names
-    DEBIAN_FRONTEND=noninteractive chroot "$root" apt-get install -yq --no-install-recommends $3
+    # Maintainer scripts want /proc; mounted in a namespace of its own, it goes with the command.
+    # shellcheck disable=SC2016,SC2086 # the inner shell expands; a list of package names
+    DEBIAN_FRONTEND=noninteractive unshare --mount sh -euc '
+        mount -t proc proc "$0/proc"
+        exec chroot "$0" apt-get install -yq --no-install-recommends "$@"' "$root" $3
     printf '127.0.0.1 localhost\n::1 localhost\n' >"$root/etc/hosts"
     # Every run mounts its own /var/log, so that the syslog socket of a run is found by its own daemons only.
     ln -sf /var/log/socket "$root/dev/log"

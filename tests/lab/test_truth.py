@@ -16,7 +16,7 @@ from tests.lab.skipping import require_root
 from tests.lab.truth import Accepted, read_truth
 from tests.lab.variants import VARIANTS
 
-from maillog import Delivery, Outcome, Scope, Security, read_deliveries
+from maillog import Delivery, Outcome, Scope, Security, read_deliveries, read_log
 from maillog.phrases import domain_name
 
 SILENT = {"postfix-3.7-loglevel0", "exim-4.96-notlscipher"}
@@ -142,4 +142,5 @@ def test_live_run(name: str, tmp_path: Path) -> None:
     checked = check(result.log, result.truth)
     assert wrong(checked) == []
     assert [one.line for one in checked if one.said == "unknown" and "conn_use=" not in one.line] == []
+    assert [line.text for reading in read_log(str(result.log)) for line in reading.unread] == []
     assert min(Counter(one.row.tls for one in checked).values()) > 50

@@ -109,8 +109,9 @@ _OVERFLOW = "**** log string overflowed log buffer ****"
 _ADDRESS = re.compile(r"(?P<final>[^<>]*?)(?: \([^()]*\))?(?: <(?P<top>[^<>]*)>)?")
 _PARENT = re.compile(r" <([^<>]*)>(?= [A-Z]=|:|$)")
 _FIELD = r"(?: [FP]=<| [QRTHS]=| I=\[)"
+_DEFER_END = r"(?= \(|:| H=| DT=|$)"
 _FIRST_FIELD = {flag: re.compile(_FIELD) for flag in Flag} | {
-    Flag.DEFERRED: re.compile(rf"{_FIELD}| (?:routing )?defer \("),
+    Flag.DEFERRED: re.compile(rf"{_FIELD}| (?:routing )?defer{_DEFER_END}"),
     Flag.FAILED: re.compile(rf"{_FIELD}| ?: "),
 }
 _FLAGS = {f"{flag} ": flag for flag in Flag}
@@ -118,7 +119,8 @@ _FLAGS = {f"{flag} ": flag for flag in Flag}
 _VARYING = re.compile(r"( [IR]=\[[^\s\]]*\]):[0-9]+| [FP]=<[^<>]*>| S=[0-9]+(?![^ ])| [QD]T=[0-9.wdhms]+(?![^ ])")
 _CONFIRMATION = ' C="'
 _CONFIRMED = re.compile(r'(?:[^"\\]|\\.)*"(?: QT=\S+)?(?: DT=\S+)?', re.DOTALL)
-_DEFER = re.compile(r"(?: routing)? defer \((-?[0-9]{1,6})\)")
+# Until 4.99 the error number, and the system's text for it behind a colon; since 4.100 that text alone.
+_DEFER = re.compile(rf"(?: routing)? defer{_DEFER_END}(?: \((?:(?P<number>-?[0-9]{{1,6}})|[^()]*)\))?")
 _STRERROR = re.compile(r": [^:]*?(?= H=| DT=|: |$)")
 _HOST_BLOCK = (
     r" H=[^\s\[\]]+(?: DS)?(?: \[[^\s\]]*\](?::[0-9]+)?\*?)?(?: (?:PRX|I)=\[[^\s\]]*\](?::[0-9]+)?\*?| TFO\*?)*"
@@ -199,15 +201,15 @@ def _sent(head: Head, block: str) -> Event | Unread:
 def _deferred(head: Head, block: str) -> Event | Unread:
     found = _DEFER.search(block)
     if not found:
-        return Unread("a deferral without an error number")
-    code, rest = int(found[1]), block[found.end() :]
-    if code > 0:  # an errno of the system, with its text
+        return Unread("a deferral whose fields do not stand as Exim writes them")
+    number, rest = int(found["number"] or 0), block[found.end() :]
+    if number > 0:  # an errno of the system, with its text
         rest = _STRERROR.sub("", rest, count=1)
     after = _AFTER_DEFER.fullmatch(rest)
     route = after and _route_of(_VARYING.sub(r"\1", block[: found.start()] + after["host"]))
     if not after or not route:
         return Unread("a deferral whose fields do not stand as Exim writes them")
-    return _attempt(head, route, Outcome.DEFERRED, refine_reason(_reason(after["message"] or ""), code))
+    return _attempt(head, route, Outcome.DEFERRED, refine_reason(_reason(after["message"] or ""), number))
 
 
 def _failed(head: Head, block: str) -> Event | Unread:

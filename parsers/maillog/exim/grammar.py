@@ -247,15 +247,24 @@ REASONS = (
     _why("hosts_expired", "transports/smtp.c:smtp_transport_entry",
          Reason(Cause.UNRELATED, expired=True), r"all hosts(?: for 'D')? have been failing for a long time",
          "all hosts for 'D' have been failing for a long time (and retry time not reached)"),
-    _why("not_tried", "deliver.c:deliver_message, transports/smtp.c:smtp_transport_entry",
-         Reason(Cause.UNRELATED, attempted=False), r"[Rr]etry time not (?:yet )?reached",
-         "retry time not reached for any host for 'D'", "Retry time not yet reached"),
+    _why("not_tried", "deliver.c:deliver_message, do_local_deliveries; transports/smtp.c:smtp_transport_entry",
+         Reason(Cause.UNRELATED, attempted=False),
+         r"[Rr]etry time not (?:yet )?reached|some host address lookups failed and retry time not reached",
+         "retry time not reached for any host for 'D'", "Retry time not yet reached",
+         "some host address lookups failed and retry time not reached for other hosts or connection limit reached"),
+    _why("no_host", "transports/smtp.c:smtp_transport_entry, beside not_tried",
+         Reason(Cause.UNRELATED, attempted=False),
+         r"all host address lookups(?: for 'D')? failed|connection limit reached for all hosts|"
+         r"no host found for existing SMTP connection|concurrency limit reached for transport",
+         "all host address lookups for 'D' failed permanently", "connection limit reached for all hosts for 'D'",
+         "no host found for existing SMTP connection", "concurrency limit reached for transport"),
     _why("queued", "deliver.c:do_remote_deliveries, deliver_message; transports/smtp.c:smtp_transport_entry",
          Reason(Cause.UNRELATED, attempted=False),
          r"domain matches queue_smtp_domains|first-pass only routing due to|SMTP delivery explicitly queued|"
-         r"domain is held$|domain matches queue_domains",
+         r"domain is held$|domain (?:matches|is in) queue_domains|remote deliveries suppressed",
          "domain matches queue_smtp_domains, or -odqs set", "first-pass only routing due to -odqs, ",
-         "SMTP delivery explicitly queued", "domain is held"),
+         "SMTP delivery explicitly queued", "domain is held", "domain is in queue_domains",
+         "remote deliveries suppressed"),
 )  # fmt: skip
 # The first that fits: a more exact statement stands before a wider one.
 _reason = pp.MatchFirst([statement.expression for statement in REASONS])
@@ -278,7 +287,11 @@ _RETRY_LAST = -52
 
 
 def refine_reason(reason: Reason, code: int) -> Reason:
-    """Return the reason of a deferral with its error number taken into account (``macros.h``, ERRNO_xxx)."""
+    """
+    Return the reason of a deferral with its error number taken into account (``macros.h``, ERRNO_xxx).
+
+    A number of 0 tells nothing more; since 4.100 none is logged.
+    """
     if code <= _RETRY_LAST:
         return reason._replace(attempted=False)
     if reason.cause is not Cause.UNRELATED:

@@ -81,6 +81,27 @@ CASES = {
     "FreeBSD errno": Case(
         "== r@slow.example R=dnslookup T=remote_smtp defer (60): Operation timed out",
         "slow.example", None, Outcome.DEFERRED, NONE, None, Cause.UNRELATED, None),
+    "4.100 not offered": Case(
+        "== q@plain.example R=dnslookup T=remote_smtp defer H=mx1.plain.example [203.0.113.10]: a TLS session is required, but the server did not offer TLS support",
+        "plain.example", "mx1.plain.example", Outcome.DEFERRED, NONE, None, Cause.TLS_NOT_OFFERED),
+    "4.100 handshake": Case(
+        "== q@drops.example R=dnslookup T=remote_smtp defer H=mx1.drops.example [203.0.113.12]: TLS session: error on first read",
+        "drops.example", "mx1.drops.example", Outcome.DEFERRED, NONE, None, Cause.TLS_HANDSHAKE),
+    "4.100 certificate": Case(
+        "== q@self-signed.example R=dnslookup T=remote_smtp defer H=mx1.self-signed.example [203.0.113.14]: TLS session: (certificate verification failed): certificate invalid",
+        "self-signed.example", "mx1.self-signed.example", Outcome.DEFERRED, NONE, None, Cause.CERT_UNTRUSTED),
+    "4.100 refused connection": Case(
+        "== q@refused.example R=dnslookup T=remote_smtp defer (Connection refused)",
+        "refused.example", None, Outcome.DEFERRED, NONE, None, Cause.UNRELATED, None),
+    "4.100 refused connection with its host": Case(
+        "== q@down.example R=dnslookup T=remote_smtp defer (Connection refused) H=mx1.down.example [203.0.113.16]",
+        "down.example", "mx1.down.example", Outcome.DEFERRED, UNKNOWN, None, Cause.UNRELATED),
+    "4.100 greylisted": Case(
+        "== q@greylist.example R=dnslookup T=remote_smtp defer H=mx1.greylist.example [203.0.113.64]: SMTP error from remote mail server after RCPT TO:<q@greylist.example>: 450 4.2.0 Greylisted, see http://postgrey.example/help",
+        "greylist.example", "mx1.greylist.example", Outcome.DEFERRED, UNKNOWN, None, Cause.UNRELATED),
+    "4.100 host lookup": Case(
+        "== q@broken-mx.example R=dnslookup defer: host lookup did not complete",
+        "broken-mx.example", None, Outcome.DEFERRED, NONE, None, Cause.UNRELATED, None),
     "cPanel, all parents": Case(
         "** r@big.example (c@home.example) <c@home.example> R=dkim_lookuphost : 550-5.7.1 big.example has detected that this message is spam",
         "big.example", None, Outcome.BOUNCED, NONE, None, Cause.UNRELATED, None),
@@ -105,6 +126,9 @@ NO_ATTEMPT = {
     "every host": "== i@b.example R=lookuphost T=remote_smtp defer (-54): retry time not reached for any host for 'b.example'",
     "queued": "== a@b.example R=dnslookup T=remote_smtp defer (-1): domain matches queue_smtp_domains, or -odqs set",
     "held": "== a@b.example defer (-23): domain is held",
+    "routing, 4.100": "== a@b.example routing defer: retry time not reached",
+    "every host, 4.100": "== a@b.example R=dnslookup T=remote_smtp defer: retry time not reached for any host for 'b.example'",
+    "queued, 4.100": "== a@b.example R=dnslookup T=remote_smtp defer: first-pass only routing due to -odqs, queue_smtp_domains or control=queue",
 }
 
 

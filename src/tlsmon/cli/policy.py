@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from tlsmon import api, config
-from tlsmon.api import Level, Proposal, UnreadableError
+from tlsmon.api import Level, UnreadableError
 from tlsmon.cli.exits import Exit
 from tlsmon.cli.judging import (
     AsOf,
@@ -30,7 +30,7 @@ from tlsmon.cli.output import tell
 from tlsmon.config import SettingError
 
 if TYPE_CHECKING:
-    from tlsmon.api import Canary
+    from tlsmon.api import Canary, Proposal
 
 _SURROGATES: Final = "surrogateescape"
 """Every byte of a table that people wrote must survive, also what is no UTF-8, and each kind of line end."""
@@ -99,7 +99,7 @@ def policy(
     elif mta is Mta.EXIM:
         _write_exim(proposal, output)
     else:
-        written = api.postfix_policy(proposal, _full(output))
+        written = proposal.for_postfix(_full(output))
         _tell_left_out((each.name, each.reason) for each in written.rejected)
         _write(written.text, output)
 
@@ -150,7 +150,7 @@ def _warn(proposal: Proposal, mta: Mta, in_use: str | None) -> None:
 
 
 def _write_difference(proposal: Proposal, mta: Mta, in_use: str, output: Path | None, *, merged: bool) -> None:
-    difference = api.compare(proposal, mta, in_use)
+    difference = proposal.against(mta, in_use)
     if merged:
         _tell_left_out((each.name, each.reason) for each in difference.rejected)
         _write(difference.merged, output)
@@ -159,7 +159,7 @@ def _write_difference(proposal: Proposal, mta: Mta, in_use: str, output: Path | 
 
 
 def _write_exim(proposal: Proposal, folder: Path | None) -> None:
-    found = api.exim_policy(proposal, _full(folder))
+    found = proposal.for_exim(_full(folder))
     _tell_left_out((each.name, each.reason) for each in found.rejected)
     lists = [(each.path, each.text) for each in found.lists]
     if folder:
@@ -174,7 +174,7 @@ def _write_exim(proposal: Proposal, folder: Path | None) -> None:
 
 
 def _write_canary(proposal: Proposal, share: float, in_use: str | None, output: Path | None) -> None:
-    found = api.canary(proposal, share, _full(output), in_use or "")
+    found = proposal.canary(share, _full(output), in_use or "")
     safe = {item.domain for item in proposal.safe}
     refusing = ((domain, "a server of it bounced mail by refusing STARTTLS") for domain in safe & proposal.refusing)
     _tell_left_out((*sorted(refusing), *((each.name, each.reason) for each in found.rejected)))

@@ -153,6 +153,7 @@ class Store:
         days: int = 30,
         as_of: datetime | None = None,
         exceptions: Path | None = None,
+        thresholds: Thresholds | None = None,
     ) -> WeeklyReport:
         """
         Return the weekly readiness report, see :func:`tlsmon.report.facts.gather`; :func:`render` makes a file of it.
@@ -162,7 +163,7 @@ class Store:
         from tlsmon.report import compose, facts, register
 
         exemptions = register.read(exceptions) if exceptions else ()
-        asked = facts.Asked(level, days, as_of, exemptions=exemptions)
+        asked = facts.Asked(level, days, as_of, thresholds or Thresholds(), exemptions)
         return compose.compose(facts.gather(self._table(), asked))
 
     def deliveries(self) -> pd.DataFrame:

@@ -14,17 +14,7 @@ import typer
 from tlsmon import api, config
 from tlsmon.api import Level, UnreadableError
 from tlsmon.cli.exits import Exit
-from tlsmon.cli.judging import (
-    AsOf,
-    Confidence,
-    Days,
-    LevelOption,
-    MaxShare,
-    MinMails,
-    OldestProtocol,
-    thresholds,
-    utc,
-)
+from tlsmon.cli.judging import Asked, judging
 from tlsmon.cli.options import Store
 from tlsmon.cli.output import tell
 from tlsmon.config import SettingError
@@ -69,27 +59,22 @@ Output = Annotated[
 ]
 
 
+@judging()
 def policy(
     *,
     store: Store = None,
-    level: LevelOption = Level.ENCRYPT,
     mta: MtaOption = Mta.POSTFIX,
     against: Against = None,
     merged: Merged = False,
     canary: CanaryShare = None,
     output: Output = None,
-    days: Days = 30,
-    as_of: AsOf = None,
-    max_share: MaxShare = 0.01,
-    min_mails: MinMails = 1,
-    confidence: Confidence = 0.95,
-    oldest_protocol: OldestProtocol = "TLSv1",
+    asked: Asked,
 ) -> None:
     """Write the policy for the domains that are safe at a level, or the difference to the one in use."""
-    _check(mta, level, against, merged, canary)
+    _check(mta, asked.level, against, merged, canary)
     in_use = _read(against) if against else None
-    asked = thresholds(max_share, min_mails, confidence, oldest_protocol)
-    proposal = api.open(config.resolve(store=store).store).policy(level, asked, days, utc(as_of))
+    window = (asked.days, asked.as_of)
+    proposal = api.open(config.resolve(store=store).store).policy(asked.level, asked.thresholds, *window)
     _stop_where_nothing_can_be_written(proposal, in_use)
     _warn(proposal, mta, in_use)
     if canary is not None:

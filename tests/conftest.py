@@ -1,6 +1,7 @@
 """What holds for all tests: none of them reaches beyond this machine."""
 
 import ipaddress
+import os
 import socket
 import sys
 from collections.abc import Iterator
@@ -38,3 +39,9 @@ def _lab_may_connect(request: pytest.FixtureRequest) -> Iterator[None]:
     _closed = request.node.get_closest_marker("lab") is None
     yield
     _closed = True
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the settings of whoever runs the tests out of them."""
+    monkeypatch.setenv("TLSMON_CONFIG", os.devnull)

@@ -10,10 +10,10 @@ Heavy packages are imported inside the functions that need them, so that importi
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from tlsmon import config
 from tlsmon.config import Config
@@ -41,10 +41,8 @@ if TYPE_CHECKING:
     from tlsmon.evidence.model import Observation
     from tlsmon.ingest.one import Listeners
     from tlsmon.policy.canary import Canary as Canary  # noqa: PLC0414
-    from tlsmon.policy.diff import Difference as Difference  # noqa: PLC0414
-    from tlsmon.policy.exim import Configuration as Configuration  # noqa: PLC0414
-    from tlsmon.policy.model import Enforcement
-    from tlsmon.policy.postfix import Written as Written  # noqa: PLC0414
+    from tlsmon.policy.diff import Difference
+    from tlsmon.policy.proposal import Proposal as Proposal  # noqa: PLC0414
     from tlsmon.store.table import Table
 
 __all__ = [
@@ -61,7 +59,6 @@ __all__ = [
     "Paper",
     "Period",
     "Progress",
-    "Proposal",
     "Recommendation",
     "Report",
     "Stop",
@@ -79,10 +76,7 @@ __all__ = [
     "advice",
     "backtest_document",
     "backtest_figure",
-    "canary",
-    "compare",
     "compared",
-    "exim_policy",
     "follow",
     "headline",
     "ingest",
@@ -91,7 +85,6 @@ __all__ = [
     "open",
     "parse",
     "percent",
-    "postfix_policy",
     "render",
     "sentence",
 ]
@@ -99,24 +92,6 @@ __all__ = [
 
 class UnreadableError(TlsmonError):
     """A log could not be read, or only in part."""
-
-
-class Proposal(NamedTuple):
-    """What a policy is made from."""
-
-    recommendation: Recommendation
-    losing: Mapping[str, str]
-    """Domain -> why mail is lost under any mandatory level, or is being lost under the line in use."""
-    refusing: frozenset[str]
-    """Domains with a server that bounced mail by refusing STARTTLS: a canary would lose mail there."""
-    mtas: frozenset[str]
-    """The programs whose logs the verdicts rest on."""
-
-    @property
-    def safe(self) -> list[Judgement]:
-        """The only domains that go into a policy; none while all is held or goes to a smarthost."""
-        found = self.recommendation
-        return [] if found.held or found.smarthost else found.verdicts(Verdict.SAFE)
 
 
 class Store:
@@ -162,19 +137,15 @@ class Store:
         as_of: datetime | None = None,
     ) -> Proposal:
         """
-        Return what a policy at a level is made from; :func:`postfix_policy` and the like write it.
+        Return what a policy at a level is made from; its methods write it.
 
         The window is that of :meth:`recommend`. Raises StoreError.
         """
+        from tlsmon.policy import proposal
         from tlsmon.provider import provider
 
         window, found = self._observations(days, as_of)
-        asked = thresholds or Thresholds()
-        at_level = recommend(found, level, window, asked, provider)
-        # A line in use may be at another level: only what loses at the lowest mandatory one loses under every line.
-        lowest = at_level if level is Level.ENCRYPT else recommend(found, Level.ENCRYPT, window, asked, provider)
-        losing = {} if lowest.held else _losing(lowest, found, window, asked.queue_days)
-        return Proposal(at_level, losing, _refusing(found), frozenset(item.sender.mta for item in found))
+        return proposal.propose(found, level, window, thresholds or Thresholds(), provider)
 
     def report(
         self,
@@ -182,6 +153,7 @@ class Store:
         days: int = 30,
         as_of: datetime | None = None,
         exceptions: Path | None = None,
+        thresholds: Thresholds | None = None,
     ) -> WeeklyReport:
         """
         Return the weekly readiness report, see :func:`tlsmon.report.facts.gather`; :func:`render` makes a file of it.
@@ -191,7 +163,7 @@ class Store:
         from tlsmon.report import compose, facts, register
 
         exemptions = register.read(exceptions) if exceptions else ()
-        asked = facts.Asked(level, days, as_of, exemptions=exemptions)
+        asked = facts.Asked(level, days, as_of, thresholds or Thresholds(), exemptions)
         return compose.compose(facts.gather(self._table(), asked))
 
     def deliveries(self) -> pd.DataFrame:
@@ -257,74 +229,11 @@ def backtest_figure(found: Backtest, form: str) -> bytes:
     return file.getvalue()
 
 
-def postfix_policy(proposal: Proposal, path: str | None = None) -> Written:
-    """Return the table for smtp_tls_policy_maps; no path: the usual one. Raises PolicyError for one Postfix rejects."""
-    from tlsmon.policy import postfix
-
-    return postfix.render(_enforcements(proposal), path=path or postfix.TABLE)
-
-
-def exim_policy(proposal: Proposal, folder: str | None = None) -> Configuration:
-    """Return lists, routers and transports; None: the usual folder. Raises PolicyError for one Exim reads otherwise."""
-    from tlsmon.policy import exim
-
-    return exim.render(_enforcements(proposal), folder=folder or exim.FOLDER)
-
-
-def compare(proposal: Proposal, mta: str, text: str) -> Difference:
-    """Return the difference to a Postfix table, or to Exim's list of domains for the level, that is in use."""
-    from maillog.model import Level as AnyLevel
-    from tlsmon.policy import diff
-
-    wishes = _enforcements(proposal)
-    if mta == "exim":
-        return diff.against_exim(text, AnyLevel(proposal.recommendation.level), wishes, proposal.losing)
-    return diff.against_postfix(text, wishes, proposal.losing)
-
-
 def compared(difference: Difference) -> str:
     """Return a difference for people, see :func:`tlsmon.policy.diff.render`."""
     from tlsmon.policy import diff
 
     return diff.render(difference)
-
-
-def canary(proposal: Proposal, share: float, path: str | None = None, in_use: str = "") -> Canary:
-    """
-    Return tables that enforce for a share of connections, see :func:`tlsmon.policy.canary.canary`.
-
-    Only domains that ``in_use``, the text of the table in use, says nothing about, and none that may bounce at once.
-    Raises PolicyError for a share or path that cannot be.
-    """
-    from tlsmon.policy import canary as canaries
-    from tlsmon.policy.diff import Kind
-
-    difference = compare(proposal, "postfix", in_use)
-    new = {change.key for change in difference.changes if change.kind is Kind.ADD} - proposal.refusing
-    chosen = [each for each in _enforcements(proposal) if each.domain.lower() in new]
-    return canaries.canary(chosen, share, path=path or canaries.PATH)._replace(rejected=difference.rejected)
-
-
-def _enforcements(proposal: Proposal) -> list[Enforcement]:
-    from tlsmon.policy.model import Enforcement
-
-    level = proposal.recommendation.level
-    return [Enforcement(item.domain, level, "; ".join(item.reasons)) for item in proposal.safe]
-
-
-def _losing(
-    lowest: Recommendation, found: Sequence[Observation], window: Window, queue_days: float
-) -> Mapping[str, str]:
-    """Return what no mandatory level could deliver, and what a line in use is losing right now."""
-    failing = watch(found, None, int(window.until.timestamp() * 1_000_000), queue_days).failing
-    reasons = {item.domain: item.reason for item in failing if item.advice is Advice.REMOVE}
-    return reasons | {item.domain: "; ".join(item.reasons) for item in lowest.verdicts(Verdict.LOSES)}
-
-
-def _refusing(found: Sequence[Observation]) -> frozenset[str]:
-    """Return the domains that use an address which bounced anybody's mail by refusing STARTTLS."""
-    refused = {item.address for item in found if item.cause == "tls_refused" and item.outcome == "bounced"}
-    return frozenset(item.domain for item in found if item.address in refused)
 
 
 def listeners(

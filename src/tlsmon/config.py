@@ -1,12 +1,17 @@
-"""Settings: what the command line says, else the environment (``TLSMON_*``), else a default. One frozen value."""
+"""
+Settings: what the command line says, else the environment (``TLSMON_*``), else a file, else a default.
+
+The commands know which settings there are; here the file is found and read, and what all of them share is checked.
+"""
 
 import ipaddress
 import os
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tlsmon.errors import TlsmonError
@@ -15,6 +20,9 @@ Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 SYSTEM_STORE: Final = "/var/lib/tlsmon"
 USER_STORE: Final = "~/.local/share/tlsmon"
+SYSTEM_FILE: Final = "/etc/tlsmon.toml"
+USER_FILE: Final = "tlsmon.toml"
+"""In the folder for settings of the XDG base directories."""
 _LOCALTIME: Final = Path("/etc/localtime")
 
 
@@ -47,17 +55,47 @@ def resolve(
     """
     Return the settings.
 
-    None or nothing given means: look into ``TLSMON_STORE``, ``TLSMON_TIMEZONE``, ``TLSMON_HOST``, ``TLSMON_INTERNET``
-    (separated by commas), then take the default. Raises SettingError.
+    None or nothing given means: look into ``TLSMON_STORE``, ``TLSMON_TIMEZONE``, ``TLSMON_HOST``, ``TLSMON_INTERNET``,
+    then take the default. Networks may also be given separated by commas. Raises SettingError.
     """
-    networks = internet or [net for net in environment.get("TLSMON_INTERNET", "").split(",") if net.strip()]
+    networks = internet or [environment.get("TLSMON_INTERNET", "")]
     name = timezone or environment.get("TLSMON_TIMEZONE")
     return Config(
         store=_store(store or environment.get("TLSMON_STORE") or None),
         zone=_zone(name) if name else _local_zone(environment),
         host=host or environment.get("TLSMON_HOST") or None,
-        internet=tuple(map(_network, networks)),
+        internet=tuple(_network(net) for text in networks for net in text.split(",") if net.strip()),
     )
+
+
+def default_file(environment: Mapping[str, str] = os.environ) -> Path:
+    """Return where the settings of this user are, if anywhere."""
+    if os.geteuid() == 0:
+        return Path(SYSTEM_FILE)
+    return Path(environment.get("XDG_CONFIG_HOME") or Path.home() / ".config") / USER_FILE
+
+
+def read_file(path: Path | None = None) -> tuple[Path, dict[str, Any]]:
+    """
+    Return the file that was read and what it says, as TOML gives it.
+
+    None: :func:`default_file`, which need not exist. Raises SettingError for what cannot be read.
+    """
+    chosen = path or default_file()
+    try:
+        return chosen, tomllib.loads(chosen.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        if path is None:
+            return chosen, {}
+        raise SettingError(f"{chosen}: there is no such file.", hint="Name another one with --config.") from error
+    except OSError as error:
+        raise SettingError(
+            f"{chosen}: cannot be read ({error.strerror}).", hint="Check its permissions, or name another one."
+        ) from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingError(
+            f"{chosen}: not TOML: {error}.", hint='Text stands in quotes: store = "/srv/tls".'
+        ) from error
 
 
 def _store(name: str | None) -> str:

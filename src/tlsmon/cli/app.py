@@ -2,12 +2,13 @@
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from tlsmon.cli import backtest, ingest, parse, policy, recommend, report, traffic, watch
+from tlsmon.cli import backtest, ingest, parse, policy, recommend, report, settings, traffic, watch
 from tlsmon.cli.exits import Exit
 from tlsmon.cli.output import tell
 from tlsmon.config import SettingError
@@ -65,11 +66,21 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def tlsmon(
+    context: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            envvar="TLSMON_CONFIG",
+            help="Settings in TOML. Else /etc/tlsmon.toml (root) or ~/.config/tlsmon.toml, where there is one.",
+        ),
+    ] = None,
     _version_wanted: Annotated[
         bool, typer.Option("--version", help="Print the version and exit.", callback=_version, is_eager=True)
     ] = False,
 ) -> None:
     """Take a mail server from opportunistic to mandatory TLS without losing a mail."""
+    settings.take(context, config)
 
 
 def main() -> None:

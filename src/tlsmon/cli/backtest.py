@@ -7,10 +7,10 @@ from typing import Annotated, Final
 import typer
 
 from tlsmon import api, config
-from tlsmon.api import Backtest, Level, Tally, Walk, Week
+from tlsmon.api import Backtest, Tally, Walk, Week
 from tlsmon.cli.exits import Exit
 from tlsmon.cli.formats import Format, TableOrJson
-from tlsmon.cli.judging import Confidence, Days, LevelOption, MaxShare, MinMails, OldestProtocol, thresholds
+from tlsmon.cli.judging import Asked, judging
 from tlsmon.cli.options import Store
 from tlsmon.cli.output import Cell, say, say_json, say_table, tell
 from tlsmon.config import SettingError
@@ -24,29 +24,25 @@ _HEADER: Final = (
 )
 
 
+@judging("as_of")
 def backtest(
     *,
     store: Store = None,
-    level: LevelOption = Level.ENCRYPT,
-    days: Days = 30,
+    asked: Asked,
     horizon: Annotated[int, typer.Option(min=1, help="Days after each verdict whose mail is compared with it.")] = 7,
-    max_share: MaxShare = 0.01,
-    min_mails: MinMails = 1,
-    confidence: Confidence = 0.95,
-    oldest_protocol: OldestProtocol = "TLSv1",
     figure: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw a figure, too: .pdf, .png or .svg.")] = None,
     format_: TableOrJson = Format.TABLE,
 ) -> None:
     """Walk through the store, and compare what was called safe with what came after."""
     form = _form(figure) if figure else ""
-    asked = thresholds(max_share, min_mails, confidence, oldest_protocol)
-    found = api.open(config.resolve(store=store).store).backtest(Walk(level, asked, days, horizon))
+    walk = Walk(asked.level, asked.thresholds, asked.days, horizon)
+    found = api.open(config.resolve(store=store).store).backtest(walk)
     if format_ is Format.JSON:
         say_json(api.backtest_document(found))
     elif found.weeks:
         _show(found)
     if not found.weeks:
-        tell(f"tlsmon: the store holds fewer than {days + horizon} days, so nothing can be compared.")
+        tell(f"tlsmon: the store holds fewer than {asked.days + horizon} days, so nothing can be compared.")
         tell("Give smaller --days and --horizon, or ingest older logs.")
         raise typer.Exit(Exit.NO)
     if figure:

@@ -26,7 +26,9 @@ def _one_of(*formats: Format) -> object:
         raise SettingError(f"{text!r} is not a format here.", hint=f"Use one of {', '.join(formats)}.")
 
     names = "|".join(formats)
-    return typer.Option("--format", parser=checked, metavar=names, help="For people or for programs.")
+    return typer.Option(
+        "--format", parser=checked, metavar=names, envvar="TLSMON_FORMAT", help="For people or for programs."
+    )
 
 
 TableOrJson: TypeAlias = Annotated[Format, _one_of(Format.TABLE, Format.JSON)]

@@ -1,46 +1,119 @@
-"""The options that say how much certainty is asked for, shared by all commands that judge."""
+"""The options that say what is judged and how much certainty is asked for, the same for all commands that judge."""
 
+import functools
+import inspect
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, Final, NamedTuple, TypeAlias
 
 import typer
 
 from tlsmon.api import Level, Thresholds
 
-Protocols = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
-_DEFAULTS = Thresholds()
+PROTOCOLS: Final = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
+_ASKED: Final = "asked"
 
-LevelOption: TypeAlias = Annotated[Level, typer.Option(help="The level that is to be enforced.")]
-Days: TypeAlias = Annotated[int, typer.Option(min=1, help="How many days of the store to judge by.")]
-MaxShare: TypeAlias = Annotated[
-    float,
-    typer.Option(
-        min=0, max=1, help="Largest share of mail that may fail, by its upper bound; 1: by what was seen alone."
-    ),
-]
-MinMails: TypeAlias = Annotated[int, typer.Option(min=0, help="Fewer mails in the window are not enough to judge.")]
-Confidence: TypeAlias = Annotated[float, typer.Option(min=0.5, max=0.9999, help="Of the upper bound.")]
-OldestProtocol: TypeAlias = Annotated[
-    str,
-    typer.Option(metavar="|".join(Protocols), help="Oldest protocol that smtp_tls_mandatory_protocols admits."),
-]
 AsOf: TypeAlias = Annotated[
     datetime | None,
     typer.Option(
         formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Judge as of this time (UTC), not of the store's end."
     ),
 ]
+Days: TypeAlias = Annotated[
+    int, typer.Option(min=1, envvar="TLSMON_DAYS", help="How many days of the store to judge by.")
+]
+LevelOption: TypeAlias = Annotated[Level, typer.Option(envvar="TLSMON_LEVEL", help="The level that is to be enforced.")]
+QueueDays: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        min=0.01,
+        envvar="TLSMON_QUEUE_DAYS",
+        help="Days until waiting mail bounces: Postfix's maximal_queue_lifetime.",
+    ),
+]
 
 
-def thresholds(max_share: float, min_mails: int, confidence: float, oldest_protocol: str) -> Thresholds:
-    """Return the thresholds that the options ask for."""
-    if oldest_protocol not in Protocols:
+class Asked(NamedTuple):
+    """What the options ask for."""
+
+    level: Level
+    days: int
+    as_of: datetime | None
+    """Aware; None: the end of the store."""
+    thresholds: Thresholds
+
+
+def judging(*without: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """
+    Give a command the options of all that judge, in the place of its parameter ``asked``, which gets them as Asked.
+
+    ``without``: options that make no sense for it; they keep their defaults.
+    """
+
+    def decorated(command: Callable[..., None]) -> Callable[..., None]:
+        own = inspect.signature(command, eval_str=True)
+        shared = inspect.signature(_asked).parameters
+        offered = [parameter for name, parameter in shared.items() if name not in without]
+
+        @functools.wraps(command)
+        def judged(**values: Any) -> None:
+            given = {parameter.name: values.pop(parameter.name) for parameter in offered}
+            command(**values, asked=_asked(**given))
+
+        parameters: list[inspect.Parameter] = []
+        for parameter in own.parameters.values():
+            parameters += offered if parameter.name == _ASKED else [parameter]
+        judged.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined] # typer reads it
+        judged.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return judged
+
+    return decorated
+
+
+def _asked(
+    *,
+    level: LevelOption = Level.ENCRYPT,
+    days: Days = 30,
+    as_of: AsOf = None,
+    max_share: Annotated[
+        float,
+        typer.Option(
+            min=0,
+            max=1,
+            envvar="TLSMON_MAX_SHARE",
+            help="Largest share of mail that may fail, by its upper bound; 1: by what was seen alone.",
+        ),
+    ] = 0.01,
+    min_mails: Annotated[
+        int,
+        typer.Option(min=0, envvar="TLSMON_MIN_MAILS", help="Fewer mails in the window are not enough to judge."),
+    ] = 1,
+    confidence: Annotated[
+        float, typer.Option(min=0.5, max=0.9999, envvar="TLSMON_CONFIDENCE", help="Of the upper bound.")
+    ] = 0.95,
+    oldest_protocol: Annotated[
+        str,
+        typer.Option(
+            metavar="|".join(PROTOCOLS),
+            envvar="TLSMON_OLDEST_PROTOCOL",
+            help="Oldest protocol that smtp_tls_mandatory_protocols admits.",
+        ),
+    ] = "TLSv1",
+    queue_days: QueueDays = 5.0,
+) -> Asked:
+    """Return what the options ask for; the one place where they and their defaults are listed."""
+    if oldest_protocol not in PROTOCOLS:
         raise typer.BadParameter(
-            f"{oldest_protocol!r} is none of {', '.join(Protocols)}", param_hint="--oldest-protocol"
+            f"{oldest_protocol!r} is none of {', '.join(PROTOCOLS)}", param_hint="--oldest-protocol"
         )
-    return _DEFAULTS._replace(
-        max_share=max_share, min_mails=min_mails, confidence=confidence, oldest_protocol=oldest_protocol
+    thresholds = Thresholds()._replace(
+        max_share=max_share,
+        min_mails=min_mails,
+        confidence=confidence,
+        oldest_protocol=oldest_protocol,
+        queue_days=queue_days,
     )
+    return Asked(level, days, utc(as_of), thresholds)
 
 
 def utc(time: datetime | None) -> datetime | None:

@@ -15,27 +15,38 @@ Logs: TypeAlias = Annotated[
 ]
 Store: TypeAlias = Annotated[
     str | None,
-    typer.Option(help="Where the store is. Else TLSMON_STORE, /var/lib/tlsmon (root) or ~/.local/share/tlsmon."),
+    typer.Option(
+        envvar="TLSMON_STORE", help="Where the store is. Else /var/lib/tlsmon (root) or ~/.local/share/tlsmon."
+    ),
 ]
 Host: TypeAlias = Annotated[
     str | None,
-    typer.Option(help="The reporting host of logs that name none (an Exim main log). Else TLSMON_HOST."),
+    typer.Option(envvar="TLSMON_HOST", help="The reporting host of logs that name none (an Exim main log)."),
 ]
 Timezone: TypeAlias = Annotated[
     str | None,
     typer.Option(
-        help="Zone of time stamps without one, such as Europe/Berlin. Else TLSMON_TIMEZONE, or this machine's."
+        envvar="TLSMON_TIMEZONE",
+        help="Zone of time stamps without one, such as Europe/Berlin. Else this machine's.",
     ),
 ]
 Internet: TypeAlias = Annotated[
     list[str] | None,
     typer.Option(
         metavar="NET",
-        help="Count this private network as internet (a lab, a partner behind a VPN); may be repeated. "
-        "Else TLSMON_INTERNET.",
+        envvar="TLSMON_INTERNET",
+        help="Count this private network as internet (a lab, a partner behind a VPN); may be repeated.",
     ),
 ]
 UnreadFile: TypeAlias = Annotated[
     Path | None,
     typer.Option("--unread", metavar="FILE", help="Write the lines that look relevant and could not be read here."),
+]
+Exceptions: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        envvar="TLSMON_EXCEPTIONS",
+        help="TOML register of domains to leave: domain, owner, reason, expires.",
+    ),
 ]

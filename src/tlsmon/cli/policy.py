@@ -12,25 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from tlsmon import api, config
-from tlsmon.api import Level, Proposal, UnreadableError
+from tlsmon.api import Level, UnreadableError
 from tlsmon.cli.exits import Exit
-from tlsmon.cli.judging import (
-    AsOf,
-    Confidence,
-    Days,
-    LevelOption,
-    MaxShare,
-    MinMails,
-    OldestProtocol,
-    thresholds,
-    utc,
-)
+from tlsmon.cli.judging import Asked, judging
 from tlsmon.cli.options import Store
 from tlsmon.cli.output import tell
 from tlsmon.config import SettingError
 
 if TYPE_CHECKING:
-    from tlsmon.api import Canary
+    from tlsmon.api import Canary, Proposal
 
 _SURROGATES: Final = "surrogateescape"
 """Every byte of a table that people wrote must survive, also what is no UTF-8, and each kind of line end."""
@@ -69,27 +59,22 @@ Output = Annotated[
 ]
 
 
+@judging()
 def policy(
     *,
     store: Store = None,
-    level: LevelOption = Level.ENCRYPT,
     mta: MtaOption = Mta.POSTFIX,
     against: Against = None,
     merged: Merged = False,
     canary: CanaryShare = None,
     output: Output = None,
-    days: Days = 30,
-    as_of: AsOf = None,
-    max_share: MaxShare = 0.01,
-    min_mails: MinMails = 1,
-    confidence: Confidence = 0.95,
-    oldest_protocol: OldestProtocol = "TLSv1",
+    asked: Asked,
 ) -> None:
     """Write the policy for the domains that are safe at a level, or the difference to the one in use."""
-    _check(mta, level, against, merged, canary)
+    _check(mta, asked.level, against, merged, canary)
     in_use = _read(against) if against else None
-    asked = thresholds(max_share, min_mails, confidence, oldest_protocol)
-    proposal = api.open(config.resolve(store=store).store).policy(level, asked, days, utc(as_of))
+    window = (asked.days, asked.as_of)
+    proposal = api.open(config.resolve(store=store).store).policy(asked.level, asked.thresholds, *window)
     _stop_where_nothing_can_be_written(proposal, in_use)
     _warn(proposal, mta, in_use)
     if canary is not None:
@@ -99,7 +84,7 @@ def policy(
     elif mta is Mta.EXIM:
         _write_exim(proposal, output)
     else:
-        written = api.postfix_policy(proposal, _full(output))
+        written = proposal.for_postfix(_full(output))
         _tell_left_out((each.name, each.reason) for each in written.rejected)
         _write(written.text, output)
 
@@ -150,7 +135,7 @@ def _warn(proposal: Proposal, mta: Mta, in_use: str | None) -> None:
 
 
 def _write_difference(proposal: Proposal, mta: Mta, in_use: str, output: Path | None, *, merged: bool) -> None:
-    difference = api.compare(proposal, mta, in_use)
+    difference = proposal.against(mta, in_use)
     if merged:
         _tell_left_out((each.name, each.reason) for each in difference.rejected)
         _write(difference.merged, output)
@@ -159,7 +144,7 @@ def _write_difference(proposal: Proposal, mta: Mta, in_use: str, output: Path | 
 
 
 def _write_exim(proposal: Proposal, folder: Path | None) -> None:
-    found = api.exim_policy(proposal, _full(folder))
+    found = proposal.for_exim(_full(folder))
     _tell_left_out((each.name, each.reason) for each in found.rejected)
     lists = [(each.path, each.text) for each in found.lists]
     if folder:
@@ -174,7 +159,7 @@ def _write_exim(proposal: Proposal, folder: Path | None) -> None:
 
 
 def _write_canary(proposal: Proposal, share: float, in_use: str | None, output: Path | None) -> None:
-    found = api.canary(proposal, share, _full(output), in_use or "")
+    found = proposal.canary(share, _full(output), in_use or "")
     safe = {item.domain for item in proposal.safe}
     refusing = ((domain, "a server of it bounced mail by refusing STARTTLS") for domain in safe & proposal.refusing)
     _tell_left_out((*sorted(refusing), *((each.name, each.reason) for each in found.rejected)))

@@ -5,19 +5,9 @@ from typing import Annotated, Any
 import typer
 
 from tlsmon import api, config
-from tlsmon.api import Judgement, Level, Recommendation
+from tlsmon.api import Judgement, Recommendation
 from tlsmon.cli.formats import Format, TableJsonCsv
-from tlsmon.cli.judging import (
-    AsOf,
-    Confidence,
-    Days,
-    LevelOption,
-    MaxShare,
-    MinMails,
-    OldestProtocol,
-    thresholds,
-    utc,
-)
+from tlsmon.cli.judging import Asked, judging
 from tlsmon.cli.options import Store
 from tlsmon.cli.output import moment, say, say_csv, say_json, say_table
 
@@ -26,22 +16,17 @@ _FATES = ("delivered", "rerouted", "delayed", "lost")
 _ORDER = ("loses", "delays", "unproven", "safe")
 
 
+@judging()
 def recommend(
     *,
     store: Store = None,
-    level: LevelOption = Level.ENCRYPT,
-    days: Days = 30,
-    as_of: AsOf = None,
-    max_share: MaxShare = 0.01,
-    min_mails: MinMails = 1,
-    confidence: Confidence = 0.95,
-    oldest_protocol: OldestProtocol = "TLSv1",
+    asked: Asked,
     plan: Annotated[bool, typer.Option("--plan", help="Show in which order to enforce, as waves.")] = False,
     format_: TableJsonCsv = Format.TABLE,
 ) -> None:
     """Say which domains are safe to move to mandatory TLS, and which would lose mail, with reasons."""
-    asked = thresholds(max_share, min_mails, confidence, oldest_protocol)
-    found = api.open(config.resolve(store=store).store).recommend(level, asked, days, utc(as_of))
+    window = (asked.days, asked.as_of)
+    found = api.open(config.resolve(store=store).store).recommend(asked.level, asked.thresholds, *window)
     if format_ is Format.JSON:
         say_json(document(found))
     elif format_ is Format.CSV:

@@ -9,13 +9,14 @@ from typing import Annotated
 import typer
 
 from tlsmon import api, config
-from tlsmon.api import Form, Level, Paper
-from tlsmon.cli.judging import AsOf, Days, LevelOption, utc
-from tlsmon.cli.options import Store
+from tlsmon.api import Form, Paper
+from tlsmon.cli.judging import Asked, judging
+from tlsmon.cli.options import Exceptions, Store
 from tlsmon.cli.output import printable
 from tlsmon.config import SettingError
 
 
+@judging()
 def report(
     output: Annotated[
         Path,
@@ -23,13 +24,8 @@ def report(
     ],
     *,
     store: Store = None,
-    level: LevelOption = Level.ENCRYPT,
-    days: Days = 30,
-    as_of: AsOf = None,
-    exceptions: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="TOML register of domains to leave: domain, owner, reason, expires."),
-    ] = None,
+    asked: Asked,
+    exceptions: Exceptions = None,
     paper: Annotated[Paper, typer.Option(help="Size of the pages of a PDF.")] = Paper.A4,
     form: Annotated[
         Form | None, typer.Option("--format", help="Else as the file is called: .pdf, .html or .json.")
@@ -37,7 +33,9 @@ def report(
 ) -> None:
     """Write the weekly readiness report: what is encrypted, what can be enforced, what would be lost."""
     chosen = form or _by_name(output)
-    found = api.open(config.resolve(store=store).store).report(level, days, utc(as_of), exceptions)
+    found = api.open(config.resolve(store=store).store).report(
+        asked.level, asked.days, asked.as_of, exceptions, asked.thresholds
+    )
     _write(output, api.render(found, chosen, paper))
 
 

@@ -8,7 +8,7 @@ from tlsmon import api, config
 from tlsmon.api import Advice, Failing, LocalFault, Watch
 from tlsmon.cli.exits import Exit
 from tlsmon.cli.formats import Format, TableOrJson
-from tlsmon.cli.judging import AsOf, Days, utc
+from tlsmon.cli.judging import AsOf, QueueDays, utc
 from tlsmon.cli.options import Store
 from tlsmon.cli.output import moment, say, say_json, say_table, tell
 from tlsmon.config import SettingError
@@ -20,11 +20,11 @@ _HEADER = ("domain", "advice", "deferred attempts", "lost mails", "failing since
 def watch(
     *,
     store: Store = None,
-    days: Days = 14,
+    days: Annotated[
+        int, typer.Option(min=1, envvar="TLSMON_WATCH_DAYS", help="How many days of the store to look at.")
+    ] = 14,
     as_of: AsOf = None,
-    queue_days: Annotated[
-        float, typer.Option(min=0.01, help="Days until waiting mail bounces: Postfix's maximal_queue_lifetime.")
-    ] = 5.0,
+    queue_days: QueueDays = 5.0,
     format_: TableOrJson = Format.TABLE,
 ) -> None:
     """Say which domains fail for TLS now, and which policy lines to take out; exit code 1 if there is one."""

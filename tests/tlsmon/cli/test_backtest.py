@@ -1,46 +1,19 @@
 """``tlsmon backtest``: what came after tells whether ``safe`` was right, and it is counted to the mail."""
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.tlsmon.cli.process import Run
 from tests.tlsmon.report.stores import filled
 from tests.tlsmon.verdict.stories import observations
 
 from tlsmon.evidence.model import Observation
 
-ROOT = Path(__file__).parents[3]
-ENVIRONMENT = {
-    "PATH": os.environ["PATH"],
-    "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT / "parsers")]),
-    "TZ": "UTC",
-}
 DAY = 86_400_000_000
 MONDAY = 1_767_571_200_000_000  # 5 January 2026, midnight UTC
 SHORT = ("--days", "7", "--max-share", "1")
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """Return a function that runs ``tlsmon backtest`` on the store of ``tmp_path``."""
-
-    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "tlsmon", "backtest", *arguments],
-            capture_output=True,
-            check=False,
-            cwd=tmp_path,
-            env=ENVIRONMENT | {"TLSMON_STORE": str(tmp_path / "store")},
-            text=True,
-        )
-
-    return call
 
 
 def daily(domain: str, story: str) -> Iterator[Observation]:
@@ -61,7 +34,7 @@ def turned(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("turned")
 def test_json(run: Run) -> None:
     """Each step is judged by the week after it: two weeks, the second with a domain that was wrongly called safe."""
-    done = run(*SHORT, "--format", "json")
+    done = run("backtest", *SHORT, "--format", "json")
     assert (done.returncode, done.stderr) == (0, "")
     document = json.loads(done.stdout)
     assert [week["as_of"] for week in document["weeks"]] == ["2026-01-12T00:00:00+00:00", "2026-01-19T00:00:00+00:00"]
@@ -75,7 +48,7 @@ def test_json(run: Run) -> None:
 @pytest.mark.usefixtures("turned")
 def test_table(run: Run) -> None:
     """For people: a sentence, a line for each step and the total, and each domain that was wrongly called safe."""
-    lines = run(*SHORT).stdout.splitlines()
+    lines = run("backtest", *SHORT).stdout.splitlines()
     assert lines[0] == (
         "Of 280 mails that came within 7 days to domains called safe at encrypt, 70 would have been lost and 0 delayed "
         "(precision 75.000 %); they are 100 % of all mail."
@@ -91,17 +64,22 @@ def test_table(run: Run) -> None:
 @pytest.mark.usefixtures("turned")
 def test_options(run: Run) -> None:
     """The window, the horizon and the thresholds are those that were asked for."""
-    document = json.loads(run("--days", "14", "--horizon", "3", "--max-share", "1", "--format", "json").stdout)
+    document = json.loads(
+        run("backtest", "--days", "14", "--horizon", "3", "--max-share", "1", "--format", "json").stdout
+    )
     assert [len(document["weeks"]), document["days"], document["horizon"]] == [2, 14, 3]
-    careful = json.loads(run("--days", "7", "--max-share", "0.00001", "--format", "json").stdout)
+    careful = json.loads(run("backtest", "--days", "7", "--max-share", "0.00001", "--format", "json").stdout)
     assert (careful["total"]["domains"], careful["total"]["precision"]) == (0, None)
-    assert "no domain that received mail afterwards was called safe" in run("--days", "7", "--max-share", "0").stdout
+    assert (
+        "no domain that received mail afterwards was called safe"
+        in run("backtest", "--days", "7", "--max-share", "0").stdout
+    )
 
 
 def test_days_without_mail(run: Run, tmp_path: Path) -> None:
     """A day without mail is a day all the same, or the weeks would slip."""
     filled(tmp_path / "store", daily("good.test", "e....." + "e" + "e......" + "e"))
-    document = json.loads(run(*SHORT, "--format", "json").stdout)
+    document = json.loads(run("backtest", *SHORT, "--format", "json").stdout)
     assert [(week["as_of"][:10], week["all_mails"]) for week in document["weeks"]] == [("2026-01-12", 10)]
 
 
@@ -109,7 +87,7 @@ def test_days_without_mail(run: Run, tmp_path: Path) -> None:
 def test_figure(run: Run, tmp_path: Path) -> None:
     """The figure is what its name says, and the same for the same store."""
     for name, begin in (("a.pdf", b"%PDF"), ("b.pdf", b"%PDF"), ("a.png", b"\x89PNG")):
-        assert run(*SHORT, "--figure", name).returncode == 0
+        assert run("backtest", *SHORT, "--figure", name).returncode == 0
         assert (tmp_path / name).read_bytes().startswith(begin)
     assert (tmp_path / "a.pdf").read_bytes() == (tmp_path / "b.pdf").read_bytes()
 
@@ -117,9 +95,9 @@ def test_figure(run: Run, tmp_path: Path) -> None:
 def test_errors(run: Run, tmp_path: Path) -> None:
     """Too short a store has no answer, and a figure must say what it is to be before the work begins."""
     filled(tmp_path / "store", daily("good.test", "eee"))
-    done = run()
+    done = run("backtest")
     assert (done.returncode, done.stdout, "fewer than 37 days" in done.stderr) == (1, "", True)
-    done = run("--figure", "figure.doc")
+    done = run("backtest", "--figure", "figure.doc")
     assert (done.returncode, ".pdf, .png or .svg" in done.stderr) == (2, True)
-    done = run("--days", "1", "--horizon", "1", "--figure", "no/such.pdf")
+    done = run("backtest", "--days", "1", "--horizon", "1", "--figure", "no/such.pdf")
     assert (done.returncode, "no/such.pdf: cannot be written" in done.stderr) == (2, True)

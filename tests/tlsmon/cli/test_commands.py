@@ -2,27 +2,20 @@
 
 import gzip
 import json
-import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.tlsmon.cli.process import COMMAND, ENVIRONMENT, Run
 from tests.tlsmon.logs import encrypted, line, silent
 
-ROOT = Path(__file__).parents[3]
-ENVIRONMENT = {
-    "PATH": os.environ["PATH"],
-    "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT / "parsers")]),
-    "TZ": "UTC",
-}
-COMMAND = [sys.executable, "-m", "tlsmon"]
 LOG = encrypted(0) + silent(60) + encrypted(120, 2, 300)
 DELIVERY = {
     "time": str, "mta": str, "host": str, "instance": str, "queue_id": str, "direction": str,
@@ -39,22 +32,11 @@ INGESTED = {
     "first": str, "last": str,
 }  # fmt: skip
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
 
-
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """Return a function that runs tlsmon with a store of its own, in a folder with ``mail.log``."""
+@pytest.fixture(autouse=True)
+def _log(tmp_path: Path) -> None:
+    """Put ``mail.log`` where tlsmon is run."""
     (tmp_path / "mail.log").write_bytes(LOG)
-
-    def call(*arguments: str, text: bytes = b"") -> subprocess.CompletedProcess[str]:
-        environment = ENVIRONMENT | {"TLSMON_STORE": str(tmp_path / "store")}
-        done = subprocess.run(
-            [*COMMAND, *arguments], input=text, capture_output=True, check=False, cwd=tmp_path, env=environment
-        )
-        return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
-
-    return call
 
 
 def strict(document: dict[str, Any], fields: dict[str, Any]) -> None:

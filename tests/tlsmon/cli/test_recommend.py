@@ -1,37 +1,29 @@
 """``tlsmon recommend`` on a log of a real Postfix, and the session that README shows."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from tests.tlsmon.cli.process import ROOT, tlsmon
 
-ROOT = Path(__file__).parents[3]
-ENVIRONMENT = {
-    "PATH": os.environ["PATH"],
-    "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT / "parsers")]),
-    "TZ": "UTC",
-}
 FIELDS = [
     "domain", "verdict", "mails", "encrypted", "plaintext", "unknown", "delivered", "rerouted", "delayed", "lost",
     "undecided", "affected_upper_bound", "last_seen", "reasons", "mx_hosts", "providers",
 ]  # fmt: skip
 
 
-def tlsmon(store: Path, *arguments: str) -> str:
+def said(store: Path, *arguments: str) -> str:
     """Run a command to its good end on a store and return what it prints."""
-    environment = ENVIRONMENT | {"TLSMON_STORE": str(store)}
-    command = [sys.executable, "-m", "tlsmon", *arguments]
-    return subprocess.run(command, check=True, capture_output=True, cwd=ROOT, env=environment, text=True).stdout
+    done = tlsmon(*arguments, folder=ROOT, environment={"TLSMON_STORE": str(store)})
+    assert done.returncode == 0, done.stderr
+    return done.stdout.decode()
 
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a store with the sample of README."""
     place = tmp_path_factory.mktemp("recommend") / "store"
-    tlsmon(place, "ingest", "sample_logs/postfix-3.7/mail.log")
+    said(place, "ingest", "sample_logs/postfix-3.7/mail.log")
     return place
 
 
@@ -39,13 +31,13 @@ def test_readme_shows_what_is_printed(store: Path) -> None:
     """The sentences for a manager stand in README as they are printed."""
     readme = (ROOT / "README.md").read_text()
     for arguments in (["traffic"], ["recommend", "--max-share", "1"]):
-        first = tlsmon(store, *arguments).splitlines()[0]
+        first = said(store, *arguments).splitlines()[0]
         assert f"    {first}\n" in readme
 
 
 def test_json(store: Path) -> None:
     """The document has the fields of the design, every mail has one fate, and the counts are those of the traffic."""
-    found = json.loads(tlsmon(store, "recommend", "--max-share", "1", "--format", "json"))
+    found = json.loads(said(store, "recommend", "--max-share", "1", "--format", "json"))
     assert list(found) == [
         "level", "since", "until", "held", "notes", "smarthost", "domains", "waves", "coverage",
     ]  # fmt: skip
@@ -53,15 +45,15 @@ def test_json(store: Path) -> None:
         assert list(domain) == FIELDS
         fates = ("delivered", "rerouted", "delayed", "lost", "undecided")
         assert sum(domain[fate] for fate in fates) == domain["mails"]
-    (row,) = json.loads(tlsmon(store, "traffic", "--format", "json"))["rows"]
+    (row,) = json.loads(said(store, "traffic", "--format", "json"))["rows"]
     assert sum(domain["encrypted"] for domain in found["domains"]) == row["encrypted"]
     assert sum(domain["plaintext"] for domain in found["domains"]) == row["plaintext"]
 
 
 def test_plan(store: Path) -> None:
     """The waves hold the safe domains and those that are only delayed, and no other."""
-    found = json.loads(tlsmon(store, "recommend", "--max-share", "1", "--format", "json"))
+    found = json.loads(said(store, "recommend", "--max-share", "1", "--format", "json"))
     waves = [name for wave in found["waves"] for name in wave["domains"]]
     expected = {domain["domain"] for domain in found["domains"] if domain["verdict"] in {"safe", "delays"}}
     assert sorted(waves) == sorted(expected)
-    assert tlsmon(store, "recommend", "--max-share", "1", "--plan").count("Wave ") == len(found["waves"])
+    assert said(store, "recommend", "--max-share", "1", "--plan").count("Wave ") == len(found["waves"])

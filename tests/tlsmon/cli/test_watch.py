@@ -1,47 +1,19 @@
 """``tlsmon watch``: an exit code that cron can act on, and times that say how long there is."""
 
 import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
+from tests.tlsmon.cli.process import Run
 from tests.tlsmon.report.stores import filled
 from tests.tlsmon.verdict.stories import observations
 
 from tlsmon.evidence.model import Observation
 
-ROOT = Path(__file__).parents[3]
-ENVIRONMENT = {
-    "PATH": os.environ["PATH"],
-    "PYTHONPATH": os.pathsep.join([str(ROOT / "src"), str(ROOT / "parsers")]),
-    "TZ": "UTC",
-}
 HOUR = 3_600_000_000
 BEGIN = datetime.fromtimestamp(1_700_000_000, UTC)
 FIELDS = ["domain", "advice", "reason", "deferred", "lost", "oldest", "newest", "last_success", "bounce_at"]
-
-Run = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """Return a function that runs ``tlsmon watch`` on the store of ``tmp_path``."""
-
-    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "tlsmon", "watch", *arguments],
-            capture_output=True,
-            check=False,
-            cwd=tmp_path,
-            env=ENVIRONMENT | {"TLSMON_STORE": str(tmp_path / "store")},
-            text=True,
-        )
-
-    return call
 
 
 def hourly(domain: str, story: str) -> Iterable[Observation]:
@@ -54,7 +26,7 @@ def hourly(domain: str, story: str) -> Iterable[Observation]:
 def test_nothing_fails(run: Run, tmp_path: Path) -> None:
     """Failures before the last success are over; the answer is 0."""
     filled(tmp_path / "store", hourly("fine.test", "nnnxe"))
-    done = run()
+    done = run("watch")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "No domain fails for TLS since its last success.\n"
 
@@ -62,7 +34,7 @@ def test_nothing_fails(run: Run, tmp_path: Path) -> None:
 def test_a_hiccup(run: Run, tmp_path: Path) -> None:
     """What fails for an hour is shown, and nobody is woken up for it."""
     filled(tmp_path / "store", hourly("hiccup.test", "eeenn"))
-    done = run()
+    done = run("watch")
     assert done.returncode == 0
     assert done.stdout.startswith("1 domains fail for TLS since their last success; nothing is to be done yet.\n")
     assert "hiccup.test  wait" in done.stdout
@@ -72,7 +44,7 @@ def test_a_line_to_take_out(run: Run, tmp_path: Path) -> None:
     """Mail that came back, or waits for more than a day, makes the answer 1; the most urgent stands first."""
     items = [*hourly("lost.test", "ex"), *hourly("waits.test", "e" + 40 * "n"), *hourly("wait.test", 40 * "e" + "n")]
     filled(tmp_path / "store", items)
-    done = run()
+    done = run("watch")
     assert done.returncode == 1
     assert done.stdout.startswith("3 domains fail for TLS since their last success; take out 2 policy lines now.\n")
     rows = [line.split()[0] for line in done.stdout.splitlines()[3:]]
@@ -83,7 +55,7 @@ def test_a_line_to_take_out(run: Run, tmp_path: Path) -> None:
 def test_json(run: Run, tmp_path: Path) -> None:
     """The document has exact times with their offset: the bounce is the first failure plus the queue lifetime."""
     filled(tmp_path / "store", hourly("waits.test", "e" + 40 * "n"))
-    done = run("--format", "json", "--queue-days", "3")
+    done = run("watch", "--format", "json", "--queue-days", "3")
     document = json.loads(done.stdout)
     assert (done.returncode, list(document)) == (1, ["failing", "local"])
     (item,) = document["failing"]
@@ -98,23 +70,23 @@ def test_json(run: Run, tmp_path: Path) -> None:
 def test_as_of(run: Run, tmp_path: Path) -> None:
     """As of an earlier time, what came later is not known."""
     filled(tmp_path / "store", hourly("waits.test", 5 * "e" + 40 * "n"))
-    assert run().returncode == 1
-    assert run("--as-of", f"{BEGIN + timedelta(hours=4):%Y-%m-%dT%H:%M:%S}").returncode == 0
+    assert run("watch").returncode == 1
+    assert run("watch", "--as-of", f"{BEGIN + timedelta(hours=4):%Y-%m-%dT%H:%M:%S}").returncode == 0
 
 
 def test_our_own_fault(run: Run, tmp_path: Path) -> None:
     """A broken table of our own is told, and no domain's line is to be taken out for it."""
     items = [item._replace(cause="tls_local") for item in hourly("any.test", 40 * "n")]
     filled(tmp_path / "store", items)
-    done = run()
+    done = run("watch")
     assert (done.returncode, done.stdout) == (0, "No domain fails for TLS since its last success.\n")
     assert "postfix mail: 40 attempts to 1 domains failed for a reason of your own (tls_local)" in done.stderr
-    (local,) = json.loads(run("--format", "json").stdout)["local"]
+    (local,) = json.loads(run("watch", "--format", "json").stdout)["local"]
     assert list(local) == ["mta", "host", "instance", "cause", "attempts", "domains", "first", "last"]
 
 
 def test_a_window_that_is_too_short(run: Run, tmp_path: Path) -> None:
     """A window within the queue lifetime would not show the first failure: wrong use."""
     filled(tmp_path / "store", hourly("fine.test", "e"))
-    done = run("--days", "5")
+    done = run("watch", "--days", "5")
     assert (done.returncode, "larger --days" in done.stderr) == (2, True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any, Final, TypeAlias
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tlsmon.errors import TlsmonError
@@ -35,7 +36,7 @@ class Config:
     """All settings, checked."""
 
     store: str
-    """A directory."""
+    """A directory, or a place in an object store: ``s3://bucket/name``."""
     zone: tzinfo
     """Of time stamps in logs that have none."""
     host: str | None
@@ -100,7 +101,19 @@ def read_file(path: Path | None = None) -> tuple[Path, dict[str, Any]]:
 
 def _store(name: str | None) -> str:
     location = name or (SYSTEM_STORE if os.geteuid() == 0 else USER_STORE)
+    if "://" in location:
+        return _object_store(location)
     return str(Path(location).expanduser().absolute())
+
+
+def _object_store(location: str) -> str:
+    parts = urlsplit(location)
+    if not parts.scheme or not parts.netloc or parts.scheme == "file":
+        raise SettingError(
+            f"{location!r} is not a place for a store.",
+            hint="Give a directory, or a bucket and a name in it: s3://bucket/tlsmon",
+        )
+    return location.rstrip("/")
 
 
 def _network(text: str) -> Network:

@@ -113,7 +113,12 @@ def ingest(store: Path, *names: Path, listeners: Listeners | None = None) -> Rep
 
 def contents(store: Path) -> Sequence[Row]:
     """Return the settled rows of a store in one order."""
-    return sorted(settled(rows_of(Table.open(str(store)).query(f"SELECT * FROM {NAME}"))), key=repr)
+    return rows_in(str(store))
+
+
+def rows_in(location: str) -> Sequence[Row]:
+    """Return the settled rows of a store, wherever it is, in one order."""
+    return sorted(settled(rows_of(Table.open(location).query(f"SELECT * FROM {NAME}"))), key=repr)
 
 
 def total(store: Path) -> int:

@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import groupby, pairwise
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from tlsmon.evidence import collect
@@ -18,7 +17,7 @@ from tlsmon.evidence.model import Observation, Standing
 from tlsmon.provider import provider
 from tlsmon.report.model import Rung, Week
 from tlsmon.report.register import Exemption
-from tlsmon.store.positions import FOLDER, Positions
+from tlsmon.store.positions import Positions
 from tlsmon.store.table import NAME, Table
 from tlsmon.traffic.model import Period, Silence
 from tlsmon.traffic.shares import traffic
@@ -286,8 +285,7 @@ def _host_gaps(host: str | None, rows: Sequence[Mapping[str, Any]]) -> Iterable[
 
 def _logs(table: Table, window: Window) -> LogsRead:
     since, until = (int(moment.timestamp() * 1_000_000) for moment in window)
-    folder, positions = Path(table.location) / FOLDER, Positions(table)
-    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    totals = [mark.totals for name in names if (mark := positions.bookmark(name))]
+    positions = Positions(table)
+    totals = [mark.totals for name in positions.logs() if (mark := positions.bookmark(name))]
     inside = [each for each in totals if (each.last or since) >= since and (each.first or since) < until]
     return LogsRead(len(inside), sum(each.lines for each in inside), sum(each.unread_lines for each in inside))

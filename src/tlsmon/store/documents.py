@@ -4,7 +4,7 @@ Bookmark documents beside the table: ``_carry/LOG/OFFSET-DIGEST.json`` in the st
 A document is written before the commit that refers to it, under a name made from its content. So a document is never
 changed, two writers cannot spoil each other's, and one that no commit refers to is only left over.
 
-Local directories for now; object stores need the same four operations.
+Here in a directory; :mod:`tlsmon.store.remote` does the same in an object store.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ import os
 import tempfile
 from hashlib import sha256
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 DIGEST_DIGITS: Final = 15
 """Hexadecimal digits: 60 bits, so that a digest fits the version of a Delta transaction (64 bits, signed)."""
@@ -23,8 +23,35 @@ def digest(document: bytes) -> int:
     return int(sha256(document).hexdigest()[:DIGEST_DIGITS], 16)
 
 
-class Documents:
-    """The documents of one store."""
+def document_name(offset: int, number: int) -> str:
+    """Return the name of a document in the folder of its log."""
+    return f"{offset}-{number:0{DIGEST_DIGITS}x}.json"
+
+
+class Documents(Protocol):
+    """The documents of one store. Everything raises OSError where the storage fails."""
+
+    def write(self, log: str, offset: int, document: bytes) -> int:
+        """Write a document so that it is whole or not there; return its digest."""
+
+    def read(self, log: str, offset: int, number: int) -> bytes | None:
+        """Return a document; None where it is gone or is not what was written."""
+
+    def remove_older(self, log: str, offset: int) -> None:
+        """Remove the documents of earlier offsets. Those of later ones may be of a commit under way."""
+
+    def remove(self, log: str, offset: int, number: int) -> None:
+        """Remove a document that another of the same offset has replaced."""
+
+    def log_named(self, start: str) -> str | None:
+        """Return the log whose name begins so; None where there is none."""
+
+    def logs(self) -> list[str]:
+        """Return the identities of all logs."""
+
+
+class LocalDocuments:
+    """The documents of one store in a directory."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -68,8 +95,12 @@ class Documents:
         """Return the log whose name begins so; None where there is none."""
         return next((path.name for path in self._folder.glob(f"{start}*")), None)
 
+    def logs(self) -> list[str]:
+        """Return the identities of all logs."""
+        return [path.name for path in self._folder.glob("*")]
+
     def _path(self, log: str, offset: int, number: int) -> Path:
-        return self._folder / log / f"{offset}-{number:0{DIGEST_DIGITS}x}.json"
+        return self._folder / log / document_name(offset, number)
 
 
 def _sync_folder(folder: Path) -> None:

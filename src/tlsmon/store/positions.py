@@ -13,8 +13,10 @@ from typing import Final, NamedTuple
 
 from tlsmon.rollup.model import Row
 from tlsmon.store.bookmark import Bookmark
-from tlsmon.store.documents import DIGEST_DIGITS, Documents, digest
-from tlsmon.store.table import ConflictError, StoreError, Table
+from tlsmon.store.documents import DIGEST_DIGITS, Documents, LocalDocuments, digest
+from tlsmon.store.faults import StoreError, explained
+from tlsmon.store.place import is_remote
+from tlsmon.store.table import ConflictError, Table
 
 FOLDER: Final = "_carry"
 """Begins with ``_``, so that readers of the table do not look into it and vacuum leaves it alone."""
@@ -34,12 +36,13 @@ class Positions:
 
     def __init__(self, table: Table) -> None:
         self._table = table
-        self._documents = Documents(Path(table.location) / FOLDER)
+        self._documents = _documents(table.location)
 
     def bookmark(self, log: str) -> Bookmark | None:
         """Return how far a log was read; None where it never was. Raises StoreError."""
         while (position := self._position(log)) is not None:
-            document = self._documents.read(log, *position)
+            with explained(self._table.location):
+                document = self._documents.read(log, *position)
             if document is not None:
                 return Bookmark.from_bytes(document)
             # Another process may have moved on since this version of the table and removed the document.
@@ -54,7 +57,15 @@ class Positions:
     def latest_of(self, family: str) -> str | None:
         """Return the log that was last written under a family's name; None where none is known."""
         number = self._table.transaction(f"family/{family}")
-        return None if number is None else self._documents.log_named(f"{number:0{DIGEST_DIGITS}x}")
+        if number is None:
+            return None
+        with explained(self._table.location):
+            return self._documents.log_named(f"{number:0{DIGEST_DIGITS}x}")
+
+    def logs(self) -> list[str]:
+        """Return the identities of all logs that were ever read, sorted. Raises StoreError."""
+        with explained(self._table.location):
+            return sorted(self._documents.logs())
 
     def commit(self, rows: Sequence[Row], steps: Sequence[Step], family: str | None = None) -> None:
         """
@@ -70,27 +81,31 @@ class Positions:
         if family is not None:
             transactions[f"family/{family}"] = int(steps[0].log[:DIGEST_DIGITS], 16)
         self._table.append(rows, transactions)
-        for step in steps:
-            self._clear(step)
+        with explained(self._table.location):
+            for step in steps:
+                self._clear(step)
 
     def _position(self, log: str) -> tuple[int, int] | None:
         offset, number = self._table.transaction(f"log/{log}"), self._table.transaction(f"log/{log}/carry")
         return None if offset is None or number is None else (offset, number)
 
     def _write(self, log: str, bookmark: Bookmark) -> int:
-        try:
+        with explained(self._table.location):
             return self._documents.write(log, bookmark.offset, bookmark.to_bytes())
-        except OSError as error:
-            raise StoreError(
-                f"{self._table.location}: the reading position cannot be written ({error.strerror}).",
-                hint="Check free space and permissions; what was committed before is safe.",
-            ) from error
 
     def _clear(self, step: Step) -> None:
         log, before, after = step
         self._documents.remove_older(log, after.offset)
         if before is not None and before.offset == after.offset and before != after:
             self._documents.remove(log, before.offset, digest(before.to_bytes()))
+
+
+def _documents(location: str) -> Documents:
+    if not is_remote(location):
+        return LocalDocuments(Path(location) / FOLDER)
+    from tlsmon.store.remote import RemoteDocuments  # noqa: PLC0415, needs an extra
+
+    return RemoteDocuments(f"{location.rstrip('/')}/{FOLDER}")
 
 
 __all__ = ["FOLDER", "ConflictError", "Positions", "Step"]

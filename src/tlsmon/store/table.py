@@ -7,17 +7,18 @@ its number; commits without a common name go through one after the other.
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, QueryBuilder, Transaction, write_deltalake
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError
 
-from tlsmon.errors import TlsmonError
 from tlsmon.rollup.model import Row
 from tlsmon.store import schema
 from tlsmon.store.arrow import SCHEMA, table_of
+from tlsmon.store.faults import StoreError, explained
+from tlsmon.store.place import is_remote, table_options
 
 NAME = "rows"
 """What the table is called in SQL."""
@@ -25,11 +26,10 @@ NAME = "rows"
 _SMALL_FILES = 64
 """So many files are compacted into few."""
 
+_COMMIT_RETRIES = 100
+"""Each costs a look at what the faster one committed; to give up costs reading the log again."""
+
 _DESCRIPTION = "Deliveries and their TLS outcome by hour, written by tlsmon; docs/store.md explains the columns."
-
-
-class StoreError(TlsmonError):
-    """The store cannot be read or written."""
 
 
 class ConflictError(Exception):
@@ -46,22 +46,22 @@ class Table:
     @classmethod
     def open(cls, location: str) -> "Table":
         """Open an existing table. Raises StoreError where there is none, or one that this version cannot read."""
-        with _explained(location):
-            table = DeltaTable(location)
+        with explained(location):
+            table = DeltaTable(location, storage_options=table_options(location))
         _check_version(location, table)
         return cls(location, table)
 
     @classmethod
     def open_or_create(cls, location: str) -> "Table":
         """Open the table; make an empty one where there is none. Raises StoreError."""
-        with _explained(location):
-            if not DeltaTable.is_deltatable(location):
+        with explained(location):
+            if not DeltaTable.is_deltatable(location, table_options(location)):
                 _create(location)
         return cls.open(location)
 
     def refresh(self) -> None:
         """Move on to the newest version. Raises StoreError."""
-        with _explained(self.location):
+        with explained(self.location):
             self._table.update_incremental()
 
     def transaction(self, name: str) -> int | None:
@@ -75,8 +75,11 @@ class Table:
         Raises ConflictError where one of the names was committed since this version, StoreError for all else. In
         both cases nothing was committed.
         """
-        properties = CommitProperties(app_transactions=[Transaction(*item) for item in transactions.items()])
-        with _explained(self.location):
+        properties = CommitProperties(
+            max_commit_retries=_COMMIT_RETRIES,
+            app_transactions=[Transaction(*item) for item in transactions.items()],
+        )
+        with explained(self.location):
             try:
                 write_deltalake(self._table, table_of(rows), mode="append", commit_properties=properties)
             except CommitFailedError as error:
@@ -84,7 +87,7 @@ class Table:
 
     def query(self, sql: str) -> pa.Table:
         """Return what a SQL statement (DataFusion) about the table ``rows`` gives. Raises StoreError."""
-        with _explained(self.location):
+        with explained(self.location):
             return pa.table(QueryBuilder().register(NAME, self._table).execute(sql).read_all())
 
     def compact(self) -> bool:
@@ -96,14 +99,14 @@ class Table:
         """
         if len(self._table.file_uris()) < _SMALL_FILES:
             return False
-        with _explained(self.location), contextlib.suppress(CommitFailedError):
+        with explained(self.location), contextlib.suppress(CommitFailedError):
             self._table.optimize.compact()
             self._table.vacuum(dry_run=False)  # the table's own retention: a week
         return True
 
 
 def _create(location: str) -> None:
-    if "://" not in location:
+    if not is_remote(location):
         Path(location).mkdir(parents=True, exist_ok=True)
     # Another process may create it at the same time: then there is one, which is all that is wanted.
     with contextlib.suppress(CommitFailedError):
@@ -114,6 +117,7 @@ def _create(location: str) -> None:
             name="tlsmon",
             description=_DESCRIPTION,
             configuration={schema.VERSION_PROPERTY: str(schema.VERSION)},
+            storage_options=table_options(location),
             raise_if_key_not_exists=False,
         )
 
@@ -131,27 +135,4 @@ def _check_version(location: str, table: DeltaTable) -> None:
     raise StoreError(f"{location}: this Delta table was not made by tlsmon.", hint="Name another place with --store.")
 
 
-@contextlib.contextmanager
-def _explained(location: str) -> Iterator[None]:
-    """Turn what deltalake says into an error for people."""
-    try:
-        yield
-    except TableNotFoundError as error:
-        raise StoreError(
-            f"{location}: there is no store yet.", hint="Make one with `tlsmon ingest LOG`, or name it with --store."
-        ) from error
-    except PermissionError as error:
-        raise StoreError(
-            f"{location}: no permission for the store.",
-            hint="Run as the user who owns it, or name another place with --store.",
-        ) from error
-    except (DeltaError, OSError) as error:
-        raise StoreError(
-            f"{location}: the store cannot be used ({_one_line(error)}).",
-            hint="Check free space and permissions; what was committed before is safe.",
-        ) from error
-
-
-def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return "".join(char if char.isprintable() else "?" for char in text)
+__all__ = ["NAME", "ConflictError", "StoreError", "Table"]

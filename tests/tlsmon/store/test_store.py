@@ -12,7 +12,7 @@ from tlsmon.rollup.model import Key, Span
 from tlsmon.store import frame, schema
 from tlsmon.store.arrow import SCHEMA, rows_of, table_of
 from tlsmon.store.bookmark import Bookmark, Mark, Totals
-from tlsmon.store.documents import Documents
+from tlsmon.store.documents import LocalDocuments
 from tlsmon.store.positions import Positions, Step
 from tlsmon.store.table import ConflictError, StoreError, Table
 
@@ -94,7 +94,7 @@ def test_uncommitted_document_does_not_count(table: Table) -> None:
     """A document that was written before a crash, without its commit, changes nothing."""
     positions = Positions(table)
     positions.commit([], [Step(LOG, None, Bookmark(10))])
-    Documents(Path(table.location) / "_carry").write(LOG, 99, Bookmark(99).to_bytes())
+    LocalDocuments(Path(table.location) / "_carry").write(LOG, 99, Bookmark(99).to_bytes())
     assert positions.bookmark(LOG) == Bookmark(10)
 
 

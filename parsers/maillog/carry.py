@@ -38,7 +38,7 @@ def delivery_from_json(value: JsonValue) -> Delivery:
 
 def _delivery(value: JsonValue) -> Delivery:
     # Written by us from the same types; the enum constructors reject anything else.
-    time, source, queue_id, direction, domain, relay, tls, result, level = value
+    time, source, queue_id, direction, domain, relay, tls, result, level, *sender_domain = value
     mta, host, instance = source
     mx_host, ip, port, scope = relay
     security, authentication, evidence, protocol, cipher = tls
@@ -55,4 +55,5 @@ def _delivery(value: JsonValue) -> Delivery:
         ),
         Result(Outcome(outcome), dsn, cause and Cause(cause)),
         level and Level(level),
+        *sender_domain,  # states of versions that knew no inbound mail have none
     )

@@ -8,14 +8,17 @@ from collections.abc import Callable, Iterator
 from itertools import chain
 from typing import NamedTuple
 
-from maillog.exim.deliveries import EximDeliveries
-from maillog.exim.screen import relevant as exim_relevant
+from maillog.exim.both_ways import EximBothWays
+from maillog.exim.inbound_screen import inbound_relevant
+from maillog.exim.screen import relevant as outbound_relevant
 from maillog.framing import EXIM
 from maillog.model import DeliveryReader, Mta, Record, Source
-from maillog.postfix.deliveries import PostfixDeliveries
+from maillog.postfix.both_ways import PostfixBothWays
 from maillog.postfix.events import LOST
+from maillog.postfix.inbound_screen import PROGRAM, inbound_hits
 from maillog.postfix.screen import PROGRAMS
-from maillog.postfix.screen import hits as postfix_hits
+from maillog.postfix.screen import hits as outbound_hits
+from maillog.scope import IpNetwork
 
 
 class Format(NamedTuple):
@@ -24,23 +27,38 @@ class Format(NamedTuple):
     mta: Mta
     hits: Callable[[bytes], Iterator[int]]
     """Takes many lines; gives a position in each one that may matter, in any order, before more is known of it."""
-    new_reader: Callable[[str | None, str | None], DeliveryReader]
-    """Makes the reader of one reporting host, and of one instance where the MTA's state is apart by instance."""
+    new_reader: Callable[[str | None, str | None, tuple[IpNetwork, ...]], DeliveryReader]
+    """
+    Makes the reader of one reporting host, and of one instance where the MTA's state is apart by instance. Gets the
+    networks that count as internet wherever they are.
+    """
+
+
+def _postfix_hits(text: bytes) -> Iterator[int]:
+    return chain(outbound_hits(text), inbound_hits(text))
+
+
+def _exim_relevant(text: bytes) -> bool:
+    return outbound_relevant(text) or inbound_relevant(text)
 
 
 def _exim_hits(text: bytes) -> Iterator[int]:
     # Most logs are of one MTA: one search over all lines says that none is Exim's.
-    if not exim_relevant(text):
+    if not _exim_relevant(text):
         return
     position = 0
     for line in text.splitlines(keepends=True):
-        if exim_relevant(line):
+        if _exim_relevant(line):
             yield position
         position += len(line)
 
 
-POSTFIX = Format(Mta.POSTFIX, postfix_hits, lambda host, _instance: PostfixDeliveries(host))
-EXIM_LOG = Format(Mta.EXIM, _exim_hits, lambda host, instance: EximDeliveries(Source(Mta.EXIM, host, instance)))
+POSTFIX = Format(Mta.POSTFIX, _postfix_hits, lambda host, _instance, internet: PostfixBothWays(host, internet))
+EXIM_LOG = Format(
+    Mta.EXIM,
+    _exim_hits,
+    lambda host, instance, internet: EximBothWays(Source(Mta.EXIM, host, instance), internet),
+)
 FORMATS = (POSTFIX, EXIM_LOG)
 
 
@@ -64,11 +82,14 @@ def reader_key(record: Record) -> tuple[Mta, str | None, str | None] | None:
     """
     if record.program == EXIM:
         return Mta.EXIM, record.host, record.instance
-    if (record.instance is not None and record.program in PROGRAMS) or LOST.search(record.text):
+    ours = record.program in PROGRAMS or record.program == PROGRAM
+    if (record.instance is not None and ours) or LOST.search(record.text):
         return Mta.POSTFIX, record.host, None
     return None
 
 
-def new_reader(mta: Mta, host: str | None, instance: str | None) -> DeliveryReader:
+def new_reader(
+    mta: Mta, host: str | None, instance: str | None, internet: tuple[IpNetwork, ...] = ()
+) -> DeliveryReader:
     """Return a reader without any state for a key of :func:`reader_key`."""
-    return next(entry for entry in FORMATS if entry.mta is mta).new_reader(host, instance)
+    return next(entry for entry in FORMATS if entry.mta is mta).new_reader(host, instance, internet)

@@ -28,13 +28,15 @@ class Direction(StrEnum):
 
 
 class Scope(StrEnum):
-    """Where the relay stands; only ``internet`` counts as traffic."""
+    """Where the relay stands, inbound the client; only ``internet`` counts as traffic."""
 
     INTERNET = "internet"
     PRIVATE = "private"
     LOOPBACK = "loopback"
     LOCAL = "local"
     """LMTP, a UNIX socket, a pipe, a mailbox on this machine."""
+    SUBMISSION = "submission"
+    """Inbound only: a client that logged in, or came to a service for submission, wherever it stands."""
 
 
 class Security(StrEnum):
@@ -122,10 +124,10 @@ class Source(NamedTuple):
 
 
 class Relay(NamedTuple):
-    """The MX host that took or refused the attempt."""
+    """The other side: the MX host that took or refused the attempt; inbound the client that handed the mail in."""
 
     host: str | None
-    """Lower case, without a trailing dot; None where no host was reached."""
+    """Lower case, without a trailing dot; None where no host was reached, or the client's name is not known."""
     ip: str | None
     port: int | None
     scope: Scope | None
@@ -153,8 +155,16 @@ class Result(NamedTuple):
     """None for ``sent``."""
 
 
+NULL_SENDER = "<>"
+"""Stands for the domain of the null sender, which bounces and the like come with (RFC 5321, section 4.5.5)."""
+
+
 class Delivery(NamedTuple):
-    """One attempt to hand one recipient to the next hop, as one log line tells it."""
+    """
+    One attempt to hand one recipient to the next hop, as one log line tells it.
+
+    Inbound: one mail that a client of ours handed in, whatever its recipients, or a session that failed for TLS.
+    """
 
     time: datetime
     """With its zone."""
@@ -162,12 +172,14 @@ class Delivery(NamedTuple):
     queue_id: str
     direction: Direction
     recipient_domain: str | None
-    """Lower case A-label; an address literal in brackets; None for an address without domain."""
+    """Lower case A-label; an address literal in brackets; None for an address without domain, and inbound."""
     relay: Relay
     tls: Tls
     result: Result
     level: Level | None = None
     """The level in force, where the line states it (Postfix since 3.11)."""
+    sender_domain: str | None = None
+    """Inbound: the domain that the client claims to send for, or ``NULL_SENDER``; None where the log does not tell."""
 
 
 class Record(NamedTuple):

@@ -171,7 +171,7 @@ class LogReader:
         if reader is None:
             if len(self._readers) >= HOSTS_LIMIT:
                 found += self._readers.pop(next(iter(self._readers))).held()
-            reader = self._readers[key] = new_reader(*key)
+            reader = self._readers[key] = new_reader(*key, self._settings.internet)
         return reader
 
     def _too_long(self, start: int, text: bytes) -> UnreadLine:
@@ -193,7 +193,8 @@ class LogReader:
                 raise CarryError(f"The saved reading state is of version {carry['version']}, not {CARRY_VERSION}.")
             self._framer.restore(carry["framing"])
             for mta, host, instance, state in carry["readers"]:
-                reader = self._readers[Mta(mta), host, instance] = new_reader(Mta(mta), host, instance)
+                key = (Mta(mta), host, instance)
+                reader = self._readers[key] = new_reader(*key, self._settings.internet)
                 reader.restore(state)
             self._lines, self._offset = int(carry["lines"]), int(carry["offset"])
             self._skipping = bool(carry["skipping"])

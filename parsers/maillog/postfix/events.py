@@ -365,7 +365,8 @@ def _tlsproxy_event(text: str) -> Event | Unread:
     found = _PROXY_CONNECT.match(text)
     if found:
         return ProxyConnect(Peer(None, found["ip"].lower(), int(found["port"])))
-    return _tls_event(text)
+    # A client of postscreen(8) that showed it can do STARTTLS; it comes again with its mail (postscreen_starttls.c).
+    return NOTHING if " TLS connection established from " in text else _tls_event(text)
 
 
 def _qmgr_event(text: str) -> Event:

@@ -97,10 +97,28 @@ SUMMARY = Statement(
     + _protocol + _text("with cipher") + _cipher + _bits,
 )  # fmt: skip
 
+SERVER_SUMMARY = Statement(
+    "server_tls_summary",
+    "tls/tls_misc.c:tls_log_summary, by smtpd",
+    (
+        ("Anonymous TLS connection established from H[A]: TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits) "
+        "key-exchange x25519 server-signature ECDSA (prime256v1) server-digest SHA256"),
+        "Trusted TLS connection established from H[A]: TLSv1 with cipher ECDHE-RSA-AES256-SHA (256/256 bits)",
+    ),
+    _trust + _text("TLS connection") + _kind + pp.Suppress("from") + _peer + pp.Suppress(":")
+    + _protocol + _text("with cipher") + _cipher + _bits,
+)  # fmt: skip
+
 
 def read_summary(phrase: str) -> Summary | None:
     """Return what a TLS summary says, or None where the phrase is none."""
     tokens = _parse(SUMMARY, phrase)
+    return Summary(*tokens) if tokens is not None else None
+
+
+def read_server_summary(phrase: str) -> Summary | None:
+    """Return what smtpd's TLS summary says, or None where the phrase is none."""
+    tokens = _parse(SERVER_SUMMARY, phrase)
     return Summary(*tokens) if tokens is not None else None
 
 

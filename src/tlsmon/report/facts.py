@@ -270,7 +270,8 @@ def _used(found: Iterable[Observation]) -> tuple[Used, ...]:
 
 def _gaps(table: Table, since: date, until: datetime) -> tuple[Gap, ...]:
     rows = table.query(
-        f"SELECT host, date_trunc('day', hour) AS day FROM {NAME} WHERE {_between(_midnight(since), until)} "  # noqa: S608
+        f"SELECT host, date_trunc('day', hour) AS day FROM {NAME} "  # noqa: S608
+        f"WHERE direction = 'outbound' AND {_between(_midnight(since), until)} "
         "GROUP BY 1, 2 HAVING SUM(count) > 0 ORDER BY 1, 2"
     ).to_pylist()
     return tuple(gap for host, days in groupby(rows, lambda row: row["host"]) for gap in _host_gaps(host, list(days)))

@@ -39,10 +39,10 @@ class Rollup:
         """Add deliveries, in any order."""
         groups = self._groups
         for delivery in deliveries:
-            time, source, _, direction, domain, relay, tls, result, level = delivery
+            time, source, _, direction, domain, relay, tls, result, level, sender = delivery
             at = microseconds(time)
             hour = at // MICROSECONDS_PER_HOUR
-            key = (hour, domain, relay, tls, result, source, direction, level)
+            key = (hour, domain, relay, tls, result, source, direction, level, sender)
             group = groups.get(key)
             if group is None:
                 groups[key] = (hour, delivery, [1, at, at])
@@ -84,6 +84,7 @@ def _key(hour: int, delivery: Delivery, *, provisional: bool) -> Key:
         cause,
         delivery.level,
         provisional,
+        delivery.sender_domain,
     )
 
 

@@ -27,6 +27,8 @@ class Key(NamedTuple):
     cause: str | None
     level: str | None
     provisional: bool
+    sender_domain: str | None = None
+    """Rows that were written down before there was inbound mail have none."""
 
 
 class Span(NamedTuple):

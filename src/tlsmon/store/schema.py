@@ -3,7 +3,7 @@ The columns of the table.
 
 The one definition that the Arrow schema, the page in the documentation and the types of DataFrames derive from.
 
-History of the schema: version 1, the first.
+History of the schema: version 1, the first; version 2 has ``sender_domain``, for mail that comes in.
 """
 
 from enum import StrEnum
@@ -11,8 +11,11 @@ from typing import Final, NamedTuple
 
 from tlsmon.rollup.model import Key
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Raised whenever older programs would misread the table. Kept in the table's own metadata."""
+
+ADDED: Final = ("sender_domain",)
+"""Columns of text that version 1 did not have."""
 
 VERSION_PROPERTY: Final = "tlsmon.schemaVersion"
 
@@ -51,15 +54,22 @@ COLUMNS: Final = (
     Column(
         "recipient_domain",
         Kind.TEXT,
-        "Domain of the envelope recipient, lower case, A-label; `[…]` for an address literal. Null: it has none.",
+        "Domain of the envelope recipient, lower case, A-label; `[…]` for an address literal. "
+        "Null: it has none; inbound always.",
     ),
-    Column("mx_host", Kind.TEXT, "The host that took or refused the attempt, lower case. Null: no host was reached."),
+    Column(
+        "mx_host",
+        Kind.TEXT,
+        "The host that took or refused the attempt, lower case; inbound the client. "
+        "Null: no host was reached; inbound: the client has no name that leads back to it.",
+    ),
     Column("mx_ip", Kind.TEXT, "Its address. Null: not reached, or not in the log."),
-    Column("mx_port", Kind.INTEGER, "Its port. Null: not reached, or not in the log (Exim's default)."),
+    Column("mx_port", Kind.INTEGER, "Its port. Null: not reached, or not in the log (Exim's default); inbound always."),
     Column(
         "scope",
         Kind.WORD,
-        "`internet`, `private`, `loopback` or `local`. Only `internet` is traffic. Null: no host was reached.",
+        "`internet`, `private`, `loopback` or `local`; inbound also `submission`, our own users. "
+        "Only `internet` is traffic. Null: no host was reached.",
     ),
     Column(
         "security",
@@ -92,6 +102,12 @@ COLUMNS: Final = (
         Kind.FLAG,
         "True: judged as if the log ended here; a later row with the opposite `count` takes it back. Sums stay right.",
         nullable=False,
+    ),
+    Column(
+        "sender_domain",
+        Kind.TEXT,
+        "Inbound: domain of the envelope sender, as the client claims it; `<>` for the null sender (bounces). "
+        "Null: outbound; inbound: it has none, or the log does not tell.",
     ),
     Column("count", Kind.INTEGER, "How many attempts; negative where a provisional row is taken back.", nullable=False),
     Column("first", Kind.TIME, "When the first of them ended.", nullable=False),

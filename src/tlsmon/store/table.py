@@ -9,10 +9,12 @@ its number; commits without a common name go through one after the other.
 import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, QueryBuilder, Transaction, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Field, QueryBuilder, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError
+from deltalake.schema import PrimitiveType
 
 from tlsmon.rollup.model import Row
 from tlsmon.store import schema
@@ -32,6 +34,21 @@ _COMMIT_RETRIES = 100
 _DESCRIPTION = "Deliveries and their TLS outcome by hour, written by tlsmon; docs/store.md explains the columns."
 
 
+class Layout(NamedTuple):
+    """What a table of tlsmon is like: its columns, how it presents itself, and which versions of it are understood."""
+
+    columns: pa.Schema
+    name: str
+    description: str
+    version_property: str
+    version: int
+    added: tuple[str, ...] = ()
+    """Columns that tables of older versions lack; they are null there until the table is written again."""
+
+
+ROWS = Layout(SCHEMA, "tlsmon", _DESCRIPTION, schema.VERSION_PROPERTY, schema.VERSION, schema.ADDED)
+
+
 class ConflictError(Exception):
     """Another process committed one of the transactions first. Read the position again and start from there."""
 
@@ -39,25 +56,38 @@ class ConflictError(Exception):
 class Table:
     """The table of one store, as of a moment; :meth:`refresh` moves on to now."""
 
-    def __init__(self, location: str, table: DeltaTable) -> None:
+    def __init__(self, location: str, table: DeltaTable, layout: Layout = ROWS) -> None:
         self.location = location
         self._table = table
+        self._layout = layout
 
     @classmethod
-    def open(cls, location: str) -> "Table":
+    def open(cls, location: str, layout: Layout = ROWS) -> "Table":
         """Open an existing table. Raises StoreError where there is none, or one that this version cannot read."""
         with explained(location):
             table = DeltaTable(location, storage_options=table_options(location))
-        _check_version(location, table)
-        return cls(location, table)
+        _check_version(location, table, layout)
+        return cls(location, table, layout)
 
     @classmethod
-    def open_or_create(cls, location: str) -> "Table":
-        """Open the table; make an empty one where there is none. Raises StoreError."""
+    def open_or_create(cls, location: str, layout: Layout = ROWS) -> "Table":
+        """
+        Open the table for writing; make an empty one where there is none. Raises StoreError.
+
+        One of an older version gets the columns that it lacks, in place; its rows stay as they are.
+        """
+        if not cls.exists(location):
+            with explained(location):
+                _create(location, layout)
+        table = cls.open(location, layout)
+        table.bring_up_to_date()
+        return table
+
+    @classmethod
+    def exists(cls, location: str) -> bool:
+        """Tell whether there is a table. Raises StoreError."""
         with explained(location):
-            if not DeltaTable.is_deltatable(location, table_options(location)):
-                _create(location)
-        return cls.open(location)
+            return DeltaTable.is_deltatable(location, table_options(location))
 
     def refresh(self) -> None:
         """Move on to the newest version. Raises StoreError."""
@@ -75,20 +105,46 @@ class Table:
         Raises ConflictError where one of the names was committed since this version, StoreError for all else. In
         both cases nothing was committed.
         """
+        self.append_table(table_of(rows), transactions)
+
+    def append_table(self, rows: pa.Table, transactions: Mapping[str, int]) -> None:
+        """Commit rows that are a table with the layout's columns already, as :meth:`append` does."""
         properties = CommitProperties(
             max_commit_retries=_COMMIT_RETRIES,
             app_transactions=[Transaction(*item) for item in transactions.items()],
         )
         with explained(self.location):
             try:
-                write_deltalake(self._table, table_of(rows), mode="append", commit_properties=properties)
+                write_deltalake(self._table, rows, mode="append", commit_properties=properties)
             except CommitFailedError as error:
                 raise ConflictError(str(error)) from error
 
     def query(self, sql: str) -> pa.Table:
         """Return what a SQL statement (DataFusion) about the table ``rows`` gives. Raises StoreError."""
+        missing = self._missing()
+        name = f"written_{NAME}" if missing else NAME
+        nothing = ", ".join(f"CAST(NULL AS VARCHAR) AS {column}" for column in missing)
+        whole = f"WITH {NAME} AS (SELECT *, {nothing} FROM {name}) {sql}" if missing else sql  # noqa: S608, own names
         with explained(self.location):
-            return pa.table(QueryBuilder().register(NAME, self._table).execute(sql).read_all())
+            return pa.table(QueryBuilder().register(name, self._table).execute(whole).read_all())
+
+    def _missing(self) -> list[str]:
+        """Return the columns that the table lacks because it is of an older version."""
+        there = {field.name for field in self._table.schema().fields}
+        return [column for column in self._layout.added if column not in there]
+
+    def bring_up_to_date(self) -> None:
+        """Give a table of an older version the columns that it lacks. Raises StoreError."""
+        with explained(self.location):
+            missing = self._missing()
+            if missing:
+                # Nobody is kept from reading: the new column is null in all rows that there are.
+                fields = [Field(column, PrimitiveType("string"), nullable=True) for column in missing]
+                self._table.alter.add_columns(fields)
+            if _version(self._table, self._layout) != self._layout.version:
+                properties = {self._layout.version_property: str(self._layout.version)}
+                self._table.alter.set_table_properties(properties, raise_if_not_exists=False)
+            self._table.update_incremental()
 
     def compact(self) -> bool:
         """
@@ -105,34 +161,40 @@ class Table:
         return True
 
 
-def _create(location: str) -> None:
+def _create(location: str, layout: Layout) -> None:
     if not is_remote(location):
         Path(location).mkdir(parents=True, exist_ok=True)
     # Another process may create it at the same time: then there is one, which is all that is wanted.
     with contextlib.suppress(CommitFailedError):
         DeltaTable.create(
             location,
-            SCHEMA,
+            layout.columns,
             mode="ignore",
-            name="tlsmon",
-            description=_DESCRIPTION,
-            configuration={schema.VERSION_PROPERTY: str(schema.VERSION)},
+            name=layout.name,
+            description=layout.description,
+            configuration={layout.version_property: str(layout.version)},
             storage_options=table_options(location),
             raise_if_key_not_exists=False,
         )
 
 
-def _check_version(location: str, table: DeltaTable) -> None:
-    written = table.metadata().configuration.get(schema.VERSION_PROPERTY, "")
-    if written == str(schema.VERSION):
-        return
-    if written.isdecimal() and int(written) > schema.VERSION:
+def _version(table: DeltaTable, layout: Layout) -> int | None:
+    written = table.metadata().configuration.get(layout.version_property, "")
+    return int(written) if written.isdecimal() else None
+
+
+def _check_version(location: str, table: DeltaTable, layout: Layout) -> None:
+    version = _version(table, layout)
+    if version is None or version < 1:
         raise StoreError(
-            f"{location}: the store was written by a newer tlsmon (schema {written}; this version reads "
-            f"{schema.VERSION}).",
+            f"{location}: this Delta table was not made by tlsmon.", hint="Name another place with --store."
+        )
+    if version > layout.version:
+        raise StoreError(
+            f"{location}: the store was written by a newer tlsmon (schema {version}; this version reads "
+            f"{layout.version}).",
             hint="Update tlsmon on this machine.",
         )
-    raise StoreError(f"{location}: this Delta table was not made by tlsmon.", hint="Name another place with --store.")
 
 
 __all__ = ["NAME", "ConflictError", "StoreError", "Table"]

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from maillog.exim.deliveries import EximDeliveries
-from maillog.model import Delivery, Found, Mta, Record, Source, Unread
+from maillog.model import Delivery, DeliveryReader, Found, Mta, Record, Source, Unread
 
 START = datetime(2026, 3, 2, 9, 0, 0, tzinfo=UTC)
 SOURCE = Source(Mta.EXIM, "relay.example.org", None)
@@ -26,7 +26,7 @@ def numbered(number: int) -> str:
     return f"1tAb{number:02d}-0000xx-1A"
 
 
-def feed(reader: EximDeliveries, texts: Iterable[str | tuple[float, str]]) -> list[Found]:
+def feed(reader: DeliveryReader, texts: Iterable[str | tuple[float, str]]) -> list[Found]:
     """Feed texts, a second apart or at the seconds given with them; return what came out."""
     found: list[Found] = []
     for number, text in enumerate(texts):

@@ -51,7 +51,7 @@ def test_newer_schema_is_refused(tmp_path: Path) -> None:
     DeltaTable.create(
         tmp_path / "store", SCHEMA, configuration={schema.VERSION_PROPERTY: "99"}, raise_if_key_not_exists=False
     )
-    with pytest.raises(StoreError, match=r"written by a newer tlsmon \(schema 99; this version reads 1\)") as caught:
+    with pytest.raises(StoreError, match=r"written by a newer tlsmon \(schema 99; this version reads 2\)") as caught:
         Table.open(str(tmp_path / "store"))
     assert caught.value.hint == "Update tlsmon on this machine."
 

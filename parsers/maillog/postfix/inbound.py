@@ -1,0 +1,358 @@
+"""
+Sessions of one host's smtpd(8) -> the mail that came in, and over what.
+
+Theory of operation
+-------------------
+An smtpd(8) process holds one session at a time and belongs to one service. TLS is decided before MAIL FROM, so the line
+"TLS connection established from" within a session tells of all mail that begins after it.
+
+Without such a line (smtpd_tls_loglevel is 0 by default) the end of the session tells: since 3.0 smtpd(8) counts the
+commands there. ``starttls=1`` is a session with TLS. No ``starttls=`` is clear text, unless the service is in wrapper
+mode (port 465), which needs no command; so it is believed where this very process did STARTTLS in another session, or
+where TLS logging was on (``tls_logging``). What stays open is unknown.
+
+A mail has come in when qmgr(8) takes it from the queue, which also names its sender; until then it waits. What was
+refused for TLS has no sender in the log. A client on loopback is this machine itself (a content filter that gives its
+mail back, a program): that is no mail that came in. postscreen(8) and the tlsproxy(8) behind it never take mail.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from maillog.model import (
+    Authentication,
+    Cause,
+    Delivery,
+    Direction,
+    Evidence,
+    Found,
+    JsonValue,
+    Mta,
+    Outcome,
+    Record,
+    Relay,
+    Result,
+    Scope,
+    Security,
+    Source,
+    Tls,
+    Unread,
+)
+from maillog.postfix.grammar import Summary
+from maillog.postfix.servers import Server, Servers, ServerSession
+from maillog.postfix.smtpd_events import (
+    Client,
+    ClientHandshake,
+    Connected,
+    Disconnected,
+    HandshakeFailed,
+    MailBegins,
+    Rejected,
+    ServerEvent,
+    read_sender,
+    read_server_event,
+)
+from maillog.scope import IpNetwork, in_networks, scope_of
+from maillog.tls_logging import TlsLogging
+
+MAILS_LIMIT = 20_000
+# qmgr(8) may be behind; a mail that was not accepted never comes to it.
+ACCEPTED_WITHIN = timedelta(hours=6)
+SERVICES_LIMIT = 500
+# Stock master.cf: -o syslog_name=postfix/submission and the like.
+_SUBMISSION = frozenset({"submission", "submissions", "smtps"})
+_NO_QUEUE = "NOQUEUE"
+
+UNKNOWN = Tls(Security.UNKNOWN)
+NO_SESSION = Tls(Security.NONE)
+COUNTED_ENCRYPTED = Tls(Security.ENCRYPTED, evidence=Evidence.INFERRED)
+PLAINTEXT = Tls(Security.PLAINTEXT, evidence=Evidence.CORRELATED)
+_ACCEPTED = Result(Outcome.SENT)
+_HANDSHAKE_FAILED = Result(Outcome.DEFERRED, None, Cause.TLS_HANDSHAKE)
+_REFUSED = Result(Outcome.BOUNCED, None, Cause.TLS_NOT_OFFERED)
+
+
+@dataclass(slots=True)
+class Mail:
+    """A mail that is on its way in."""
+
+    time: datetime
+    instance: str | None
+    client: Client
+    scope: Scope | None
+    born: int
+    """Of the process, see :mod:`maillog.tls_logging`."""
+    tls: Tls | None = None
+    """None until it is known what it came over."""
+    silent: bool = False
+    """It came in clear only if TLS logging was on."""
+    accepted: bool = False
+    sender_domain: str | None = None
+
+
+@dataclass(slots=True)
+class Service:
+    """What is known of the smtpd(8) of one tag."""
+
+    logging: TlsLogging = field(default_factory=TlsLogging)
+    took_encrypted: bool = False
+    took_clear: bool = False
+    """Since its settings were read, so it demands no TLS."""
+
+
+class Inbound:
+    """The inbound side of one reporting host. ``internet``: networks that count as internet wherever they are."""
+
+    def __init__(self, host: str | None, internet: tuple[IpNetwork, ...] = ()) -> None:
+        self._host = host
+        self._internet = internet
+        self._servers = Servers()
+        self._mails: dict[str, Mail] = {}
+        self._services: dict[str | None, Service] = {}
+        self._lossy_until: datetime | None = None
+
+    # --- lines -------------------------------------------------------------------------------------------------------
+    def feed(self, record: Record) -> list[Found]:
+        """Take a line of smtpd(8)."""
+        event = read_server_event(record.text)
+        server, gone = self._servers.get((record.instance, record.pid), record.time)
+        found: list[Found] = [delivery for one in gone for delivery in self._end(one)]
+        match event:
+            case MailBegins():
+                self._mail_begins(record, server, event)
+            case Disconnected():
+                found += self._end(server, event)
+            case Unread():
+                found.append(event)
+                if server.session:
+                    server.session.complete = False
+            case _:
+                found += self._session_line(record, server, event)
+        return found
+
+    def _session_line(self, record: Record, server: Server, event: ServerEvent) -> list[Delivery]:
+        match event:
+            case Connected(client):
+                found = self._end(server)
+                lossy = self._lossy_until is not None and record.time < self._lossy_until
+                server.session = ServerSession(client, complete=not lossy)
+                return found
+            case ClientHandshake(client, summary):
+                return self._handshake(record, server, client, summary)
+            case HandshakeFailed(client):
+                session, found = self._session_of(server, client)
+                session.failed = True
+                return found
+            case Rejected() if server.session:
+                server.session.rejected = True
+        return []
+
+    def sender(self, record: Record) -> list[Delivery]:
+        """Take a line of qmgr(8)."""
+        said = read_sender(record.text) if self._mails else None
+        if said is None:
+            return []
+        queue_id, domain = said
+        mail = self._mails.get(queue_id)
+        if mail is None or mail.accepted:
+            return []
+        if record.time - mail.time > ACCEPTED_WITHIN:  # another mail under the same id
+            del self._mails[queue_id]
+            return []
+        mail.accepted, mail.sender_domain = True, domain
+        return self._decided(queue_id, mail)
+
+    def settings_read(self) -> list[Delivery]:
+        """Begin a new period, after a reload or start: settings may be others from here."""
+        found = []
+        for service in self._services.values():
+            found += service.logging.boundary(self._servers.births)
+            service.took_encrypted = service.took_clear = False
+        return found
+
+    def lines_lost(self, until: datetime) -> list[Delivery]:
+        """Forget who holds which session: lines were lost, and may be until a time."""
+        self._lossy_until = until
+        return [delivery for server in self._servers.forget() for delivery in self._end(server)]
+
+    def held(self) -> list[Delivery]:
+        """Return what waits, judged as if the log ended here. Does not change the state."""
+        waiting = (
+            self._delivery(queue_id, mail, UNKNOWN if mail.tls is None else mail.tls)
+            for queue_id, mail in self._mails.items()
+            if mail.accepted
+        )
+        silent = (delivery for service in self._services.values() for delivery in service.logging.held())
+        return [*waiting, *silent]
+
+    # --- sessions ----------------------------------------------------------------------------------------------------
+    def _session_of(self, server: Server, client: Client) -> tuple[ServerSession, list[Delivery]]:
+        """Return the session with a client, new where its beginning was not seen, and what ends with the one before."""
+        session = server.session
+        if session is not None and session.client.ip == client.ip:
+            return session, []
+        found = self._end(server)
+        session = server.session = ServerSession(client, complete=False)
+        return session, found
+
+    def _handshake(self, record: Record, server: Server, client: Client, summary: Summary) -> list[Delivery]:
+        session, found = self._session_of(server, client)
+        for queue_id in session.mails:  # a session can do STARTTLS once, so these came before it
+            if queue_id in self._mails:
+                self._mails[queue_id].tls = PLAINTEXT
+                found += self._decided(queue_id, self._mails[queue_id])
+        session.summary, session.mails = summary, []
+        service = None if server.doubtful_birth else self._service(record.instance)
+        if service:
+            found += service.logging.proof(server.born, record.time, client.ip)
+        return found
+
+    def _mail_begins(self, record: Record, server: Server, event: MailBegins) -> None:
+        client = event.client
+        session = server.session
+        if session is None:
+            session = server.session = ServerSession(client, complete=False)
+        elif session.client.ip != client.ip:
+            session.handed_on = True
+        scope = self._scope(client, record.instance, logged_in=event.logged_in)
+        if scope is Scope.LOOPBACK:
+            return
+        tls = None
+        if session.handed_on:
+            tls = UNKNOWN
+        elif session.summary:
+            trust, _, protocol, cipher = session.summary
+            tls = Tls(Security.ENCRYPTED, trust, Evidence.CORRELATED, protocol, cipher)
+        else:
+            session.mails.append(event.queue_id)
+        self._mails.pop(event.queue_id, None)
+        self._mails[event.queue_id] = Mail(record.time, record.instance, client, scope, server.born, tls)
+        if len(self._mails) > MAILS_LIMIT:
+            del self._mails[next(iter(self._mails))]
+
+    def _end(self, server: Server, said: Disconnected | None = None) -> list[Delivery]:
+        """End the session of a process, if there is one; ``said``: how it ended, None where the log does not tell."""
+        session, server.session = server.session, None
+        if said and said.starttls.accepted:
+            server.starttls = True
+        if session is None:
+            return []
+        tls, silent = _judged(server, session, said)
+        found: list[Delivery] = []
+        for queue_id in session.mails:
+            mail = self._mails.get(queue_id)
+            if mail is not None and mail.tls is None:
+                mail.tls, mail.silent = tls, silent
+                found += self._decided(queue_id, mail)
+        return [*found, *self._failure(server, session, said)]
+
+    def _failure(self, server: Server, session: ServerSession, said: Disconnected | None) -> list[Delivery]:
+        """Return what the session failed for, if it was TLS; remember whether the service demands it."""
+        service = self._service(server.instance)
+        result = _HANDSHAKE_FAILED if session.failed else None
+        if service and said and said.counted:
+            encrypted = session.summary is not None or said.starttls.accepted > 0
+            refused = said.mail.given and not said.mail.accepted and not encrypted and not session.rejected
+            # smtpd(8) does not log its answer 530, "Must issue a STARTTLS command first" (smtpd.c:smtpd_proto).
+            if refused and service.took_encrypted and not service.took_clear:
+                result = result or _REFUSED
+            service.took_encrypted |= bool(encrypted and said.mail.accepted)
+            service.took_clear |= bool(not encrypted and said.mail.accepted)
+        scope = self._scope(session.client, server.instance)
+        if result is None or scope is Scope.LOOPBACK:
+            return []
+        mail = Mail(server.seen, server.instance, session.client, scope, server.born)
+        return [self._delivery(_NO_QUEUE, mail, NO_SESSION, result)]
+
+    # --- mail --------------------------------------------------------------------------------------------------------
+    def _decided(self, queue_id: str, mail: Mail) -> list[Delivery]:
+        """Give out a mail of which all is known."""
+        if not mail.accepted or mail.tls is None:
+            return []
+        del self._mails[queue_id]
+        if not mail.silent:
+            return [self._delivery(queue_id, mail, mail.tls)]
+        service = self._service(mail.instance)
+        if service is None:
+            return [self._delivery(queue_id, mail, UNKNOWN)]
+        return service.logging.silent(self._delivery(queue_id, mail, mail.tls), mail.born, mail.client.ip)
+
+    def _delivery(self, queue_id: str, mail: Mail, tls: Tls, result: Result = _ACCEPTED) -> Delivery:
+        return Delivery(
+            mail.time,
+            Source(Mta.POSTFIX, self._host, mail.instance),
+            queue_id,
+            Direction.INBOUND,
+            None,
+            Relay(*mail.client, None, mail.scope),
+            tls,
+            result,
+            sender_domain=mail.sender_domain,
+        )
+
+    def _scope(self, client: Client, instance: str | None, *, logged_in: bool = False) -> Scope | None:
+        scope = scope_of(client.ip)
+        if scope in (Scope.LOOPBACK, Scope.PRIVATE) and in_networks(client.ip, self._internet):
+            scope = Scope.INTERNET
+        if scope is Scope.LOOPBACK:
+            return scope
+        own = logged_in or (instance or "").rpartition("/")[2] in _SUBMISSION
+        return Scope.SUBMISSION if own else scope
+
+    def _service(self, instance: str | None) -> Service | None:
+        """Return what is known of a tag; None where the log has more tags than any host could have."""
+        service = self._services.get(instance)
+        if service is None and len(self._services) < SERVICES_LIMIT:
+            service = self._services[instance] = Service()
+        return service
+
+    # --- over a cut --------------------------------------------------------------------------------------------------
+    def carry(self) -> JsonValue:
+        """Return the state as JSON."""
+        return {
+            "servers": self._servers.carry(),
+            "mails": [[queue_id, *_mail_to_json(mail)] for queue_id, mail in self._mails.items()],
+            "services": [
+                [instance, service.logging.carry(), service.took_encrypted, service.took_clear]
+                for instance, service in self._services.items()
+            ],
+            "lossy_until": self._lossy_until and self._lossy_until.isoformat(),
+        }
+
+    def restore(self, state: JsonValue) -> None:
+        """Put back what :meth:`carry` gave; raises the errors of a wrong shape."""
+        self._servers.restore(state["servers"])
+        self._mails = {queue_id: _mail_from_json(*mail) for queue_id, *mail in state["mails"]}
+        for instance, logging, *took in state["services"]:
+            service = self._services[instance] = Service(TlsLogging(), *took)
+            service.logging.restore(logging)
+        until = state["lossy_until"]
+        self._lossy_until = until and datetime.fromisoformat(until)
+
+
+def _judged(server: Server, session: ServerSession, said: Disconnected | None) -> tuple[Tls, bool]:
+    """Say what the mail of a session without a TLS line came over, and whether that holds only if logging was on."""
+    if said is None or session.handed_on:
+        return UNKNOWN, False
+    if said.starttls.accepted:
+        return COUNTED_ENCRYPTED, False
+    if said.counted and server.starttls:
+        return PLAINTEXT, False
+    if session.complete and not server.doubtful_birth:
+        return PLAINTEXT, True
+    return UNKNOWN, False
+
+
+def _mail_to_json(mail: Mail) -> JsonValue:
+    where = [mail.time.isoformat(), mail.instance, mail.client, mail.scope, mail.born]
+    return [where, mail.tls, mail.silent, mail.accepted, mail.sender_domain]
+
+
+def _mail_from_json(where: JsonValue, tls: JsonValue, *rest: JsonValue) -> Mail:
+    time, instance, client, scope, born = where
+    scope = scope and Scope(scope)
+    return Mail(datetime.fromisoformat(time), instance, Client(*client), scope, born, tls and _tls(*tls), *rest)
+
+
+def _tls(security: str, authentication: JsonValue, evidence: str, *words: JsonValue) -> Tls:
+    return Tls(Security(security), authentication and Authentication(authentication), Evidence(evidence), *words)

@@ -9,6 +9,7 @@ its number; commits without a common name go through one after the other.
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, QueryBuilder, Transaction, write_deltalake
@@ -28,6 +29,19 @@ _SMALL_FILES = 64
 _DESCRIPTION = "Deliveries and their TLS outcome by hour, written by tlsmon; docs/store.md explains the columns."
 
 
+class Layout(NamedTuple):
+    """What a table of tlsmon is like: its columns, how it presents itself, and which versions of it are understood."""
+
+    columns: pa.Schema
+    name: str
+    description: str
+    version_property: str
+    version: int
+
+
+ROWS = Layout(SCHEMA, "tlsmon", _DESCRIPTION, schema.VERSION_PROPERTY, schema.VERSION)
+
+
 class StoreError(TlsmonError):
     """The store cannot be read or written."""
 
@@ -44,20 +58,26 @@ class Table:
         self._table = table
 
     @classmethod
-    def open(cls, location: str) -> "Table":
+    def open(cls, location: str, layout: Layout = ROWS) -> "Table":
         """Open an existing table. Raises StoreError where there is none, or one that this version cannot read."""
         with _explained(location):
             table = DeltaTable(location)
-        _check_version(location, table)
+        _check_version(location, table, layout)
         return cls(location, table)
 
     @classmethod
-    def open_or_create(cls, location: str) -> "Table":
+    def open_or_create(cls, location: str, layout: Layout = ROWS) -> "Table":
         """Open the table; make an empty one where there is none. Raises StoreError."""
+        if not cls.exists(location):
+            with _explained(location):
+                _create(location, layout)
+        return cls.open(location, layout)
+
+    @classmethod
+    def exists(cls, location: str) -> bool:
+        """Tell whether there is a table. Raises StoreError."""
         with _explained(location):
-            if not DeltaTable.is_deltatable(location):
-                _create(location)
-        return cls.open(location)
+            return DeltaTable.is_deltatable(location)
 
     def refresh(self) -> None:
         """Move on to the newest version. Raises StoreError."""
@@ -75,10 +95,14 @@ class Table:
         Raises ConflictError where one of the names was committed since this version, StoreError for all else. In
         both cases nothing was committed.
         """
+        self.append_table(table_of(rows), transactions)
+
+    def append_table(self, rows: pa.Table, transactions: Mapping[str, int]) -> None:
+        """Commit rows that are a table with the layout's columns already, as :meth:`append` does."""
         properties = CommitProperties(app_transactions=[Transaction(*item) for item in transactions.items()])
         with _explained(self.location):
             try:
-                write_deltalake(self._table, table_of(rows), mode="append", commit_properties=properties)
+                write_deltalake(self._table, rows, mode="append", commit_properties=properties)
             except CommitFailedError as error:
                 raise ConflictError(str(error)) from error
 
@@ -102,30 +126,30 @@ class Table:
         return True
 
 
-def _create(location: str) -> None:
+def _create(location: str, layout: Layout) -> None:
     if "://" not in location:
         Path(location).mkdir(parents=True, exist_ok=True)
     # Another process may create it at the same time: then there is one, which is all that is wanted.
     with contextlib.suppress(CommitFailedError):
         DeltaTable.create(
             location,
-            SCHEMA,
+            layout.columns,
             mode="ignore",
-            name="tlsmon",
-            description=_DESCRIPTION,
-            configuration={schema.VERSION_PROPERTY: str(schema.VERSION)},
+            name=layout.name,
+            description=layout.description,
+            configuration={layout.version_property: str(layout.version)},
             raise_if_key_not_exists=False,
         )
 
 
-def _check_version(location: str, table: DeltaTable) -> None:
-    written = table.metadata().configuration.get(schema.VERSION_PROPERTY, "")
-    if written == str(schema.VERSION):
+def _check_version(location: str, table: DeltaTable, layout: Layout) -> None:
+    written = table.metadata().configuration.get(layout.version_property, "")
+    if written == str(layout.version):
         return
-    if written.isdecimal() and int(written) > schema.VERSION:
+    if written.isdecimal() and int(written) > layout.version:
         raise StoreError(
             f"{location}: the store was written by a newer tlsmon (schema {written}; this version reads "
-            f"{schema.VERSION}).",
+            f"{layout.version}).",
             hint="Update tlsmon on this machine.",
         )
     raise StoreError(f"{location}: this Delta table was not made by tlsmon.", hint="Name another place with --store.")

@@ -27,7 +27,7 @@ from tlsmon.traffic.model import Group, Period, Traffic, TrafficRow
 from tlsmon.traffic.summary import advice, percent, sentence
 from tlsmon.verdict.backtest import Backtest, Day, Tally, Walk, Week, backtest
 from tlsmon.verdict.backtest import document as backtest_document
-from tlsmon.verdict.model import Judgement, Level, Thresholds, Verdict
+from tlsmon.verdict.model import Judgement, Level, Probed, Thresholds, Verdict
 from tlsmon.verdict.recommend import Recommendation, Window, recommend
 from tlsmon.verdict.summary import headline, last_seen
 from tlsmon.verdict.watch import Advice, Failing, LocalFault, Watch, watch
@@ -59,6 +59,7 @@ __all__ = [
     "NoProgress",
     "Paper",
     "Period",
+    "Probed",
     "Progress",
     "Recommendation",
     "Report",

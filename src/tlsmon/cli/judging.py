@@ -100,6 +100,21 @@ def _asked(
         ),
     ] = "TLSv1",
     queue_days: QueueDays = 5.0,
+    no_probe: Annotated[
+        bool, typer.Option("--no-probe", help="Judge by the log alone, not by what `tlsmon probe` found.")
+    ] = False,
+    probe_days: Annotated[
+        float, typer.Option(min=0, envvar="TLSMON_PROBE_DAYS", help="How old a probe may be to count, in days.")
+    ] = 7.0,
+    sender_validates: Annotated[
+        bool,
+        typer.Option(
+            "--sender-validates",
+            envvar="TLSMON_SENDER_VALIDATES",
+            help="For dane-only: the mail server uses DNSSEC (smtp_dns_support_level = dnssec and a validating "
+            "resolver), though its log does not show it.",
+        ),
+    ] = False,
 ) -> Asked:
     """Return what the options ask for; the one place where they and their defaults are listed."""
     if oldest_protocol not in PROTOCOLS:
@@ -112,6 +127,8 @@ def _asked(
         confidence=confidence,
         oldest_protocol=oldest_protocol,
         queue_days=queue_days,
+        probe_days=0.0 if no_probe else probe_days,
+        sender_validates=sender_validates,
     )
     return Asked(level, days, utc(as_of), thresholds)
 

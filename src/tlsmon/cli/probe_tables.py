@@ -62,16 +62,9 @@ def reached(result: DomainResult) -> str:
 
 def _sentence(results: Sequence[DomainResult]) -> str:
     found = Counter(map(reached, results))
-    parts = [f"{found[str(rung)]:,} reach {rung}" for rung in reversed(_LADDER) if found[str(rung)]]
-    names = (f"{Rung.ENCRYPT} in part", "none", "not tested", "takes no mail")
-    words = (
-        "offer TLS on some of their hosts",
-        "do not take TLS from every sender",
-        "could not be tested",
-        "take no mail",
-    )
-    parts += [f"{found[name]:,} {text}" for name, text in zip(names, words, strict=True) if found[name]]
-    return f"Of {len(results):,} domain{'s' * (len(results) != 1)}, {', '.join(parts)}."
+    order = (*map(str, reversed(_LADDER)), f"{Rung.ENCRYPT} in part", "none", "not tested", "takes no mail")
+    parts = ", ".join(f"{name} {found[name]:,}" for name in order if found[name])
+    return f"Reached by {len(results):,} domain{'s' * (len(results) != 1)}: {parts}."
 
 
 def _summary(result: DomainResult) -> list[Cell]:

@@ -146,26 +146,33 @@ class _Finding(NamedTuple):
     """The log says otherwise, and not later."""
 
 
+class _Met(NamedTuple):
+    """What the log knows of a host, or of one of its addresses."""
+
+    good: int | None = None
+    """The last session that the level accepts; microseconds since 1970."""
+    bad: bool = False
+
+    def also(self, item: Seen) -> "_Met":
+        """Return the same with one more observation."""
+        if item.standing is Standing.GOOD:
+            return self._replace(good=max(self.good or 0, item.observation.last))
+        return self._replace(bad=self.bad or item.standing is Standing.BAD)
+
+
 class _Review:
     """One look against what the log saw of a domain."""
 
     def __init__(self, look: Look, level: str, seen: Iterable[Seen]) -> None:
         self._look, self._level = look, level
-        self._good: dict[str, int] = {}
-        """Host or address -> the last session that the level accepts; microseconds since 1970."""
-        self._bad: set[str] = set()
-        self._met: set[str] = set()
-        self._good_hosts: set[str] = set()
-        for observation, what in seen:
-            if what is Standing.GOOD:
-                self._good_hosts.add(observation.address.host)
-            for name in {observation.address.host, observation.address.ip or observation.address.host}:
-                if what is Standing.GOOD:
-                    self._good[name] = max(self._good.get(name, 0), observation.last)
-                elif what is Standing.BAD:
-                    self._bad.add(name)
-                if what is not Standing.SILENT:
-                    self._met.add(name)
+        self._time = int(look.time.timestamp() * _MICROSECONDS)
+        self._met: dict[tuple[str, str | None], _Met] = {}
+        """By host and address; without address: the host as a whole."""
+        for item in seen:
+            address = item.observation.address
+            if item.standing is not Standing.SILENT:
+                for key in {(address.host, address.ip), (address.host, None)}:
+                    self._met[key] = self._met.get(key, _Met()).also(item)
 
     def against(self) -> Iterator[_Finding]:
         """Yield what speaks against ``safe``."""
@@ -173,19 +180,16 @@ class _Review:
         if look.route in _NO_ROUTE:
             yield _Finding(_NO_ROUTE[look.route], disagrees=True)
             return
-        for host, addresses in look.hosts().items():
-            yield from self._known(host, addresses) if self._has_met(host, addresses) else self._new(host, addresses)
+        hosts = look.hosts()
+        for host, addresses in hosts.items():
+            known = (host, None) in self._met
+            yield from self._known(host, addresses) if known else self._new(host, addresses)
         if look.hosts_left_out:
             yield _Finding(f"{look.hosts_left_out} further MX hosts were not looked at")
-        if self._good and not any(self._took_well(host, each) for host, each in look.hosts().items()):
-            names = ", ".join(sorted(self._good_hosts))
-            yield _Finding(f"no MX host took mail in the log, {names} did: the domain has moved", disagrees=True)
-
-    def _has_met(self, host: str, addresses: Sequence[LookedAt]) -> bool:
-        return host in self._met or any(each.ip in self._met for each in addresses)
-
-    def _took_well(self, host: str, addresses: Sequence[LookedAt]) -> bool:
-        return host in self._good or any(each.ip in self._good for each in addresses)
+        good = {host for (host, ip), met in self._met.items() if ip is None and met.good is not None}
+        if good and not good & hosts.keys():
+            names = ", ".join(sorted(good))
+            yield _Finding(f"no MX host took mail in the log, {names} did: the domain may have moved", disagrees=True)
 
     def _new(self, host: str, addresses: Sequence[LookedAt]) -> Iterator[_Finding]:
         """Yield what is wrong with a host that took no mail in the log: a backup, or one that is new."""
@@ -199,18 +203,16 @@ class _Review:
             yield _Finding(f"{name} could not be tested")
 
     def _known(self, host: str, addresses: Sequence[LookedAt]) -> Iterator[_Finding]:
-        """Yield what is wrong with a host of which the log knows nothing bad, and nothing good since the look."""
-        time = int(self._look.time.timestamp() * _MICROSECONDS)
-        failing = []
-        for each in addresses:
-            name = each.ip if each.ip in self._met else host
-            later = self._good.get(name or host, 0) > time
-            if each.answers[self._level] == "no" and not later and name not in self._bad:
-                failing.append(each)
-        if failing:
-            last = max((self._good.get(name or "", 0) for name in (host, *(each.ip for each in failing))), default=0)
-            since = f" since it last took mail well on {day(last)}" if last else ""
-            yield _Finding(f"{host} {_fault(failing, self._level)}{since}", disagrees=True)
+        """Yield what is wrong with addresses of which the log knows nothing bad, and nothing good since the look."""
+        whole = self._met[host, None]
+        failing = [each for each in addresses if each.answers[self._level] == "no"]
+        news = [each for each in failing if self._is_news(self._met.get((host, each.ip)))]
+        if news:
+            since = f", and took mail well on {day(whole.good)}" if whole.good else ""
+            yield _Finding(f"{host} {_fault(addresses, self._level)}{since}", disagrees=True)
+
+    def _is_news(self, met: _Met | None) -> bool:
+        return met is None or (not met.bad and (met.good is None or met.good <= self._time))
 
 
 def _fault(addresses: Sequence[LookedAt], level: str) -> str:

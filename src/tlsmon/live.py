@@ -6,7 +6,7 @@ Heavy packages are imported inside the functions that need them, so that importi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Any
 
 from tlsmon import config
@@ -53,7 +53,7 @@ def probe(
     store: str | None = None,
     hours: float = 24.0,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
-) -> Iterator[DomainResult]:
+) -> Generator[DomainResult, None, None]:
     """
     Give what each domain offers to senders, as soon as it is known, and keep it in a store.
 

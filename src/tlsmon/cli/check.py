@@ -10,54 +10,24 @@ from tlsmon import live
 from tlsmon.cli.exits import Exit
 from tlsmon.cli.formats import Format, TableOrJson
 from tlsmon.cli.output import say, say_json, say_table
-from tlsmon.cli.probing import (
-    DEFAULTS,
-    AllowPrivate,
-    CaFile,
-    Helo,
-    HttpsPort,
-    Ipv6,
-    Port,
-    Resolver,
-    TimeLimit,
-    Timeout,
-    settings,
-)
-from tlsmon.live import Answer
+from tlsmon.cli.probing import asking
+from tlsmon.live import Answer, Settings
 
 if TYPE_CHECKING:
     from tlsmon.live import CheckResult
 
-_CONCURRENCY: Final = 8
 _WORDS: Final = {"fix": "to fix", "unknown": "not tested", "advice": "advice", "good": "good"}
 _ANSWERS: Final = {Answer.YES: "ready", Answer.UNKNOWN: "could not be told"}
 
 
+@asking("concurrency")
 def check(
     domain: Annotated[str, typer.Argument(metavar="DOMAIN", help="Your own domain.")],
     *,
-    resolver: Resolver = None,
-    ca_file: CaFile = None,
-    allow_private: AllowPrivate = False,
-    ipv6: Ipv6 = None,
-    timeout: Timeout = DEFAULTS.conversation_seconds,
-    time_limit: TimeLimit = 300.0,
-    helo: Helo = None,
-    port: Port = DEFAULTS.port,
-    https_port: HttpsPort = DEFAULTS.https_port,
+    asked: Settings,
     format_: TableOrJson = Format.TABLE,
 ) -> None:
     """Say whether your own domain is ready for mandatory TLS, or what to fix first; exit code 1 when it is not."""
-    asked = settings(
-        resolver,
-        ca_file,
-        helo,
-        allow_private=allow_private,
-        ipv6=ipv6,
-        ports=(port, https_port),
-        times=(timeout, time_limit),
-        concurrency=_CONCURRENCY,
-    )
     found = live.check(domain, asked)
     if format_ is Format.JSON:
         say_json(document(found))

@@ -1,17 +1,15 @@
 """The options that say what is judged and how much certainty is asked for, the same for all commands that judge."""
 
-import functools
-import inspect
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, NamedTuple, TypeAlias
+from typing import Annotated, Final, NamedTuple, TypeAlias
 
 import typer
 
 from tlsmon.api import Level, Thresholds
+from tlsmon.cli.spread import spread
 
 PROTOCOLS: Final = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
-_ASKED: Final = "asked"
 
 AsOf: TypeAlias = Annotated[
     datetime | None,
@@ -49,25 +47,7 @@ def judging(*without: str) -> Callable[[Callable[..., None]], Callable[..., None
 
     ``without``: options that make no sense for it; they keep their defaults.
     """
-
-    def decorated(command: Callable[..., None]) -> Callable[..., None]:
-        own = inspect.signature(command, eval_str=True)
-        shared = inspect.signature(_asked).parameters
-        offered = [parameter for name, parameter in shared.items() if name not in without]
-
-        @functools.wraps(command)
-        def judged(**values: Any) -> None:
-            given = {parameter.name: values.pop(parameter.name) for parameter in offered}
-            command(**values, asked=_asked(**given))
-
-        parameters: list[inspect.Parameter] = []
-        for parameter in own.parameters.values():
-            parameters += offered if parameter.name == _ASKED else [parameter]
-        judged.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined] # typer reads it
-        judged.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-        return judged
-
-    return decorated
+    return spread(_asked, *without)
 
 
 def _asked(

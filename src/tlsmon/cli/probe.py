@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -15,26 +16,13 @@ from tlsmon.cli import probe_tables
 from tlsmon.cli.formats import AnyFormat, Format
 from tlsmon.cli.options import Store
 from tlsmon.cli.output import flush, say_csv, say_json, tell
-from tlsmon.cli.probing import (
-    DEFAULTS,
-    AllowPrivate,
-    CaFile,
-    Concurrency,
-    Helo,
-    HttpsPort,
-    Ipv6,
-    Port,
-    Resolver,
-    TimeLimit,
-    Timeout,
-    count_bar,
-    settings,
-)
+from tlsmon.cli.probing import asking, count_bar
 from tlsmon.config import SettingError
-from tlsmon.live import DomainResult
+from tlsmon.live import DomainResult, Settings
 
 _LIST_HOURS = 24.0
 _SHOWN_WITH_HOSTS = 10
+_STREAMS = (Format.JSONL, Format.CSV)
 _INTERRUPTED = 130
 """128 and the number of SIGINT, as shells have it."""
 
@@ -61,6 +49,7 @@ Hosts = Annotated[
 ]
 
 
+@asking()
 def probe(
     *,
     domains: Domains = None,
@@ -70,30 +59,11 @@ def probe(
     days: Days = 30,
     store: Store = None,
     max_age: MaxAge = None,
-    resolver: Resolver = None,
-    ca_file: CaFile = None,
-    allow_private: AllowPrivate = False,
-    ipv6: Ipv6 = None,
-    timeout: Timeout = DEFAULTS.conversation_seconds,
-    time_limit: TimeLimit = DEFAULTS.total_seconds,
-    concurrency: Concurrency = DEFAULTS.connections,
-    helo: Helo = None,
-    port: Port = DEFAULTS.port,
-    https_port: HttpsPort = DEFAULTS.https_port,
+    asked: Settings,
     hosts: Hosts = None,
     format_: AnyFormat = Format.TABLE,
 ) -> None:
     """Ask recipients live what they offer: MX, STARTTLS, certificate, DANE, MTA-STS. Sends no mail."""
-    asked = settings(
-        resolver,
-        ca_file,
-        helo,
-        allow_private=allow_private,
-        ipv6=ipv6,
-        ports=(port, https_port),
-        times=(timeout, time_limit),
-        concurrency=concurrency,
-    )
     if top is not None and not from_store:
         raise SettingError("--top goes with --from-store.", hint="Give both, or name the domains.")
     wanted = list(domains or []) + [line for path in file or [] for line in _lines(path)]
@@ -102,12 +72,31 @@ def probe(
         raise SettingError("No domain to ask.", hint="Name domains, or give --file or --from-store.")
     hours = max_age if max_age is not None else (_LIST_HOURS if file or from_store else 0.0)
     try:
-        with count_bar("asking") as progress:
-            _show(live.probe(wanted, asked, store, hours, progress), wanted, format_, hosts)
+        with (
+            count_bar("asking", streams=format_ in _STREAMS) as progress,
+            closing(live.probe(wanted, asked, store, hours, progress)) as found,
+        ):
+            results = _taken(found, format_)
     except KeyboardInterrupt:
         tell("tlsmon: interrupted. What was found so far is stored; the same command with --max-age 24 goes on.")
         sys.stdout.flush()
         os._exit(_INTERRUPTED)  # an ordinary exit waits for every server that is still talking
+    results = _in_order(results, wanted)
+    if format_ is Format.JSON:
+        say_json({"domains": [live.document(result) for result in results]})
+    elif format_ is Format.TABLE:
+        probe_tables.show(results, with_hosts=len(results) <= _SHOWN_WITH_HOSTS if hosts is None else hosts)
+
+
+def _taken(found: Iterator[DomainResult], format_: Format) -> list[DomainResult]:
+    """Take all results; print those that are printed as they come."""
+    if format_ is Format.CSV:
+        say_csv(probe_tables.CSV_HEADER, (row for result in found for row in probe_tables.csv_rows(result)))
+    elif format_ is Format.JSONL:
+        for result in found:
+            say_json(live.document(result), indent=None)
+            flush()
+    return list(found)
 
 
 def _lines(path: Path) -> list[str]:
@@ -119,20 +108,6 @@ def _lines(path: Path) -> list[str]:
     return [line for line in lines if line]
 
 
-def _show(found: Iterator[DomainResult], wanted: list[str], format_: Format, hosts: bool | None) -> None:
-    if format_ is Format.JSONL:
-        for result in found:
-            say_json(live.document(result), indent=None)
-            flush()
-    elif format_ is Format.JSON:
-        say_json({"domains": [live.document(result) for result in _in_order(found, wanted)]})
-    elif format_ is Format.CSV:
-        say_csv(probe_tables.CSV_HEADER, (row for result in found for row in probe_tables.csv_rows(result)))
-    else:
-        results = _in_order(found, wanted)
-        probe_tables.show(results, with_hosts=len(results) <= _SHOWN_WITH_HOSTS if hosts is None else hosts)
-
-
-def _in_order(found: Iterator[DomainResult], wanted: list[str]) -> list[DomainResult]:
-    results: dict[str, Any] = {result.domain: result for result in found}
+def _in_order(found: list[DomainResult], wanted: list[str]) -> list[DomainResult]:
+    results = {result.domain: result for result in found}
     return [results[domain] for domain in dict.fromkeys(map(live.fold, wanted)) if domain in results]

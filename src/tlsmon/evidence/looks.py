@@ -2,12 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from tlsmon.store.probes import ANSWERS, Probes
-
-_END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class LookedAt(NamedTuple):
@@ -80,7 +78,7 @@ def collect(store: str, days: float, end: datetime, *, fixed: bool) -> Looks | N
     if not days:
         return None
     age = timedelta(days=days)
-    found = [_look(row) for row in Probes(store).between(end - age, end if fixed else _END_OF_TIME)]
+    found = [_look(row) for row in Probes(store).between(end - age, end if fixed else None)]
     moment = max([end, *(look.time for look in found)])
     return of([look for look in found if look.time >= moment - age], moment) if found else None
 

@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -23,7 +23,7 @@ def probe_and_keep(
     settings: Settings,
     hours: float,
     progress: Callable[[int, int], None] = lambda _done, _all: None,
-) -> Iterator[DomainResult]:
+) -> Generator[DomainResult, None, None]:
     """
     Give what each domain offers, each once; store what was asked.
 

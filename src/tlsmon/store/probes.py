@@ -75,16 +75,18 @@ class Probes:
             table.append_table(pa.Table.from_pylist(list(rows), schema=COLUMNS), {})
             table.compact()
 
-    def between(self, since: datetime, until: datetime, *, documents: bool = False) -> list[dict[str, Any]]:
+    def between(
+        self, since: datetime, until: datetime | None = None, *, documents: bool = False
+    ) -> list[dict[str, Any]]:
         """
-        Return the looks from ``since`` up to and with ``until`` (aware), the oldest first; none without a table.
+        Return the looks from ``since`` up to and with ``until`` (aware; None: now), the oldest first.
 
         With ``documents`` the columns time, vantage, domain and document only, else all but that. Raises StoreError.
         """
         if not Table.exists(self._location):
             return []
         wanted = ", ".join(["time", "vantage", "domain", "document"] if documents else COLUMNS.names[:-1])
-        when = f"time >= {_moment(since)} AND time <= {_moment(until)}"
+        when = f"time >= {_moment(since)}" + (f" AND time <= {_moment(until)}" if until else "")
         sql = f"SELECT {wanted} FROM {NAME} WHERE {when} ORDER BY time, domain"  # noqa: S608, own names and times only
         found = Table.open(self._location, _LAYOUT).query(sql)
         rows: list[dict[str, Any]] = found.to_pylist()

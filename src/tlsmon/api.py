@@ -27,7 +27,7 @@ from tlsmon.traffic.model import Group, Period, Traffic, TrafficRow
 from tlsmon.traffic.summary import advice, percent, sentence
 from tlsmon.verdict.backtest import Backtest, Day, Tally, Walk, Week, backtest
 from tlsmon.verdict.backtest import document as backtest_document
-from tlsmon.verdict.model import Judgement, Level, Thresholds, Verdict
+from tlsmon.verdict.model import Judgement, Level, Probed, Thresholds, Verdict
 from tlsmon.verdict.recommend import Recommendation, Window, recommend
 from tlsmon.verdict.summary import headline, last_seen
 from tlsmon.verdict.watch import Advice, Failing, LocalFault, Watch, watch
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from maillog.model import Delivery as Delivery  # noqa: PLC0414, the commands name this type, too
     from maillog.reader import ReadSettings
     from maillog.reader import UnreadLine as UnreadLine  # noqa: PLC0414
+    from tlsmon.evidence.looks import Looks
     from tlsmon.evidence.model import Observation
     from tlsmon.ingest.one import Listeners
     from tlsmon.policy.canary import Canary as Canary  # noqa: PLC0414
@@ -58,6 +59,7 @@ __all__ = [
     "NoProgress",
     "Paper",
     "Period",
+    "Probed",
     "Progress",
     "Recommendation",
     "Report",
@@ -127,7 +129,8 @@ class Store:
         from tlsmon.provider import provider
 
         window, found = self._observations(days, as_of)
-        return recommend(found, level, window, thresholds or Thresholds(), provider)
+        asked = thresholds or Thresholds()
+        return recommend(found, level, window, asked, provider, looks=self._looks(asked, window, as_of))
 
     def policy(
         self,
@@ -145,7 +148,8 @@ class Store:
         from tlsmon.provider import provider
 
         window, found = self._observations(days, as_of)
-        return proposal.propose(found, level, window, thresholds or Thresholds(), provider)
+        asked = thresholds or Thresholds()
+        return proposal.propose(found, level, window, asked, provider, looks=self._looks(asked, window, as_of))
 
     def report(
         self,
@@ -205,6 +209,11 @@ class Store:
         until = as_of or collect.end(table)
         window = Window(until - timedelta(days=days), until)
         return window, collect.observations(table, window.since, window.until)
+
+    def _looks(self, asked: Thresholds, window: Window, as_of: datetime | None) -> Looks | None:
+        from tlsmon.evidence import looks
+
+        return looks.collect(self.location, asked.probe_days, window.until, fixed=as_of is not None)
 
     def _table(self) -> Table:
         from tlsmon.store.table import Table

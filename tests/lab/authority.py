@@ -56,6 +56,8 @@ class Authority:
                 serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
             )
             + certificate.public_bytes(serialization.Encoding.PEM)
+            # DANE-TA(2) demands the trust anchor in the chain (RFC 7672, section 3.1.2).
+            + (self.path.read_bytes() if issuer else b"")
         )
         return path
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from tests.lab.authority import Certificate
 from tests.lab.network import DARK_ADDRESS
-from tests.lab.world import Behaviour, StartTls
+from tests.lab.world import Behaviour, StartTls, Tlsa
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Mx:
     preference: int
     host: str
     addresses: tuple[Address, ...]
+    tlsa: Tlsa | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,9 @@ class Case:
     broken_dns: bool = False
     spelling: str | None = None
     """The domain as the recipients' addresses spell it, where that differs."""
+    signed: bool = False
+    bogus: bool = False
+    """The signature of the MX records does not verify."""
 
     @classmethod
     def simple(cls, domain: str, behaviour: Behaviour | None, traffic: Traffic = Traffic()) -> Case:
@@ -60,6 +64,7 @@ class Case:
 
 GOOD = Behaviour(certificate=Certificate.TRUSTED_DOMAIN)
 CLEAR = Behaviour(starttls=StartTls.ABSENT)
+_PLAIN = Behaviour()
 _SELF_SIGNED = Behaviour(certificate=Certificate.SELF_SIGNED)
 
 
@@ -184,6 +189,70 @@ _HOSTILE = (
     ),
     _one("quotes-tls-550.example", replace(GOOD, recipient_reply=b"550 5.7.5 Cannot start TLS: handshake failure"), 2),
 )
+
+
+def _dane(domain: str, tlsa: Tlsa | None = Tlsa.END_ENTITY, behaviour: Behaviour = _PLAIN, mails: int = 5) -> Case:
+    """Return a signed domain whose one MX host has TLSA records."""
+    return Case(domain, (Mx(10, f"mx1.{domain}", (Address(behaviour),), tlsa),), Traffic(mails), signed=True)
+
+
+def _dane_pair(domain: str, first: Mx, second: Mx, mails: int = 10) -> Case:
+    return Case(domain, (first, second), Traffic(mails), signed=True)
+
+
+def _dane_hosted(domain: str, mails: int, *, signed: bool) -> Case:
+    hosts = tuple(
+        Mx(10, f"mx-{one}.dane-provider.example", (Address(Behaviour()),), Tlsa.END_ENTITY) for one in ("a", "b")
+    )
+    return Case(domain, hosts, Traffic(mails), signed=signed)
+
+
+_DANE_GOOD = (
+    *(_dane(f"dane-{number}.example", mails=number) for number in range(1, 9)),
+    *(_dane(f"dane-anchor-{number}.example", Tlsa.TRUST_ANCHOR) for number in range(1, 4)),
+    *(_dane(f"dane-rollover-{number}.example", Tlsa.ROLLOVER) for number in range(1, 3)),
+    # DANE-EE looks at the key alone: neither names nor dates nor authorities count (RFC 7672, section 3.1.1).
+    _dane("dane-self-signed.example", behaviour=_SELF_SIGNED),
+    _dane("dane-expired.example", behaviour=Behaviour(certificate=Certificate.EXPIRED)),
+    _dane("dane-wrong-name.example", behaviour=Behaviour(certificate=Certificate.WRONG_NAME)),
+    *(_dane_hosted(f"dane-customer-{number}.example", 2 + number, signed=True) for number in range(1, 5)),
+)
+DANE_REFUSED = (
+    _dane("dane-stale.example", Tlsa.STALE),
+    _dane("dane-no-starttls.example", behaviour=CLEAR),
+    _dane("dane-bogus.example", Tlsa.BOGUS),
+    _dane("dane-anchor-name.example", Tlsa.TRUST_ANCHOR, Behaviour(certificate=Certificate.WRONG_NAME)),
+    replace(_dane("dane-bogus-mx.example"), bogus=True),
+)
+"""Postfix ``dane`` and Exim's default refuse these in the opportunistic run already."""
+_DANE_WEAKER = (
+    _dane("dane-unusable.example", Tlsa.PKIX_END_ENTITY),
+    *(_dane_hosted(f"dane-unsigned-{number}.example", 4, signed=False) for number in range(1, 3)),
+    _dane("signed-no-tlsa.example", None),
+    _dane("signed-clear.example", None, CLEAR),
+)
+"""These take mail at ``dane`` and not at ``dane-only``: unusable records, an unsigned MX record, no records."""
+_DANE_SEVERAL = (
+    _dane_pair(
+        "dane-one-stale.example",
+        Mx(10, "mx1.dane-one-stale.example", (Address(Behaviour()),), Tlsa.STALE),
+        Mx(10, "mx2.dane-one-stale.example", (Address(Behaviour()),), Tlsa.END_ENTITY),
+    ),
+    _dane_pair(
+        "dane-one-without.example",
+        Mx(10, "mx1.dane-one-without.example", (Address(Behaviour()),)),
+        Mx(10, "mx2.dane-one-without.example", (Address(Behaviour()),), Tlsa.END_ENTITY),
+    ),
+    _dane_pair(
+        "dane-first-without.example",
+        Mx(10, "mx1.dane-first-without.example", (Address(Behaviour()),)),
+        Mx(20, "mx2.dane-first-without.example", (Address(Behaviour()),), Tlsa.END_ENTITY),
+    ),
+    _dane("dane-flaps.example", behaviour=Behaviour(clear_every=3), mails=12),
+    _dane("dane-greylist.example", behaviour=Behaviour(greylist=True)),
+)
+DANE_CASES = (*_DANE_GOOD, *DANE_REFUSED, *_DANE_WEAKER, *_DANE_SEVERAL)
+"""Not in :data:`CASES`: these need the validating resolver, and an MTA that uses DANE."""
 LMTP_CASE = _one("lmtp.example", GOOD, 6)
 """Not in :data:`CASES`: a run must route it to the LMTP host."""
 CASES = (

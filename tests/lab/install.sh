@@ -1,8 +1,9 @@
 #!/bin/sh
 # Make the roots in which the lab runs real mail servers. Run as root on Debian 12; a second run changes nothing.
 #
-# Postfix and Exim cannot be installed beside each other, so each one lives in a minimal Debian of its own:
-#   $TLSMON_LAB_CACHE/{postfix-bookworm,exim-bookworm,postfix-sid,exim-sid}   (default ~/.cache/tlsmon-lab)
+# Postfix and Exim cannot be installed beside each other, so each one lives in a minimal Debian of its own; the name
+# server with signed zones (NSD) and the validating resolver (Unbound) have a third:
+#   $TLSMON_LAB_CACHE/{postfix-bookworm,exim-bookworm,postfix-sid,exim-sid,names-bookworm}   (default ~/.cache/tlsmon-lab)
 # Nothing is started and nothing outside that folder changes, except that missing tools are installed with apt.
 #
 #   install.sh [ROOT…]      only the roots named
@@ -47,10 +48,11 @@ make_root() { # NAME SUITE PACKAGES
 [ "$(id -u)" = 0 ] || { echo "lab: must be root, for network namespaces and chroots" >&2; exit 1; }
 need_tools
 mkdir -p "$CACHE"
-for root in ${*:-postfix-bookworm exim-bookworm postfix-sid exim-sid}; do
+for root in ${*:-postfix-bookworm exim-bookworm postfix-sid exim-sid names-bookworm}; do
     case $root in
     postfix-*) make_root "$root" "${root#postfix-}" 'postfix rsyslog' ;;
     exim-*) make_root "$root" "${root#exim-}" 'exim4-daemon-heavy rsyslog' ;;
+    names-*) make_root "$root" "${root#names-}" 'nsd unbound ldnsutils' ;;
     *) echo "lab: no such root: $root" >&2; exit 2 ;;
     esac
 done

@@ -44,7 +44,7 @@ class Setup:
 
 
 class MailServer(Protocol):
-    """A mail server in the lab. It takes mail by SMTP on 127.0.0.1:25 of its namespace."""
+    """A mail server in the lab. It takes mail by SMTP on 127.0.0.1:25 of its namespace, and finds names by itself."""
 
     def start(self) -> None:
         """Begin to start; whoever hands in mail waits."""

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from tests.lab.machine import HOST_NAME, Machine
 from tests.lab.mta import LogStyle, Setup
-from tests.lab.network import DNS_SERVER
 from tests.lab.syslog_daemon import start_syslog
 
 _LOG = "/var/log/mail.log"
@@ -82,7 +81,6 @@ class Exim:
         config = self._machine.overlay("/etc/exim4")
         for inside in ("/var/spool/exim4", "/var/log"):
             self._machine.overlay(inside)
-        self._machine.replace_file("/etc/resolv.conf", f"nameserver {DNS_SERVER}\n")
         if self._setup.log_style is not LogStyle.OWN:
             start_syslog(self._machine, self._setup.log_style)
         (config / "exim4.conf").write_text(self._configuration())

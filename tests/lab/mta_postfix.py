@@ -7,7 +7,6 @@ from pathlib import Path
 
 from tests.lab.machine import HOST_NAME, Machine
 from tests.lab.mta import LogStyle, Setup
-from tests.lab.network import DNS_SERVER
 from tests.lab.syslog_daemon import start_syslog
 
 _LOG = "/var/log/mail.log"
@@ -85,7 +84,6 @@ class Postfix:
         config = self._machine.overlay("/etc/postfix")
         for inside in ("/var/spool/postfix", "/var/lib/postfix", "/var/log"):
             self._machine.overlay(inside)
-        self._machine.replace_file("/etc/resolv.conf", f"nameserver {DNS_SERVER}\n")
         main = _MAIN | dict(self._setup.settings)
         if self._setup.log_style is LogStyle.OWN:
             main["maillog_file"] = _LOG

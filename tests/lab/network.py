@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 DNS_SERVER = "198.51.100.53"
+SIGNED_DNS_SERVER = "198.51.100.54"
 DARK_ADDRESS = "192.0.2.200"
 """Routed to the receivers' side and dropped there without a word: a connection to it times out."""
 _RECEIVERS = ("198.51.100.0/24", "203.0.113.0/24", "2001:db8:2::/64")

@@ -20,6 +20,7 @@ from tests.lab.mta_postfix import Postfix
 from tests.lab.network import DNS_SERVER, Network, lab_network
 from tests.lab.receivers import Plan
 from tests.lab.scenario import Scenario
+from tests.lab.signed_names import RESOLVER, SignedZone, signed_names
 from tests.lab.truth import read_truth
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
@@ -77,6 +78,17 @@ def _plan(scenario: Scenario, authority: Authority, folder: Path) -> Plan:
     return Plan(scenario.world, certificates, authority.path, folder / "truth.jsonl", DNS_SERVER)
 
 
+@contextmanager
+def _names(scenario: Scenario, plan: Plan, network: Network, folder: Path) -> Iterator[str]:
+    """Yield the address that the MTA asks for names: where something is signed, that of a validating resolver."""
+    if not scenario.world.signed_zones:
+        yield DNS_SERVER
+        return
+    certificates = {host: path for (host, _), path in plan.certificates.items()}
+    with signed_names(network, SignedZone(scenario.world, certificates, plan.authority), folder):
+        yield RESOLVER
+
+
 def _server(machine: Machine, setup: Setup, authority: Authority) -> MailServer:
     own = authority.issue(Certificate.TRUSTED, "mail.sender.example", "sender.example")
     make = Postfix if setup.root.startswith("postfix") else Exim
@@ -126,6 +138,9 @@ def run_scenario(scenario: Scenario, setup: Setup, folder: Path) -> Result:
         with (
             _helper(network.receivers, "tests.lab.receivers", _dump(folder, "plan.pickle", plan)),
             _helper(network.mta, "tests.lab.content_filter", mails),
+            _names(scenario, plan, network, folder) as resolver,
         ):
+            # glibc hides from the MTA that an answer was validated, unless told to trust the resolver.
+            machine.replace_file("/etc/resolv.conf", f"nameserver {resolver}\noptions trust-ad\n")
             waiting = _drive(server, network, mails, log)
     return Result(log, plan.truth, setup, _fates(scenario, plan.truth, waiting))

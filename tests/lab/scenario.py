@@ -10,7 +10,7 @@ from itertools import chain, count
 from tests.lab.authority import Certificate
 from tests.lab.cases import CASES, Address, Case, Traffic
 from tests.lab.inject import SENDER, Mail
-from tests.lab.world import Behaviour, Domain, Endpoint, Host, World
+from tests.lab.world import Behaviour, Domain, Endpoint, Host, Tlsa, World
 
 SMARTHOST = "smart.relay.example"
 LMTP_HOST = "lmtp.backend.example"
@@ -29,12 +29,14 @@ class Scenario:
 class _Builder:
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
-        self._ipv4 = (f"{net}.{last}" for net in ("203.0.113", "198.51.100") for last in range(1, 250) if last != 53)
+        self._ipv4 = (
+            f"{net}.{last}" for net in ("203.0.113", "198.51.100") for last in range(1, 250) if last not in (53, 54)
+        )
         self._ipv6 = (f"2001:db8:2::{last:x}" for last in count(1))
         self._hosts: dict[str, Host] = {}
         self._people = count(1)
 
-    def host(self, name: str, addresses: tuple[Address, ...], port: int = 25) -> Host:
+    def host(self, name: str, addresses: tuple[Address, ...], port: int = 25, tlsa: Tlsa | None = None) -> Host:
         """Return the host of that name; its addresses are given out at the first call."""
         if name not in self._hosts:
             endpoints, closed = [], []
@@ -44,13 +46,13 @@ class _Builder:
                     closed.append(ip)
                 else:
                     endpoints.append(Endpoint(ip, address.behaviour, port))
-            self._hosts[name] = Host(name, tuple(endpoints), tuple(closed))
+            self._hosts[name] = Host(name, tuple(endpoints), tuple(closed), tlsa)
         return self._hosts[name]
 
     def domain(self, case: Case) -> Domain:
         """Return a case's domain with its hosts."""
-        mx = tuple((mx.preference, self.host(mx.host, mx.addresses)) for mx in case.mx)
-        return Domain(case.domain, mx, case.broken_dns)
+        mx = tuple((mx.preference, self.host(mx.host, mx.addresses, tlsa=mx.tlsa)) for mx in case.mx)
+        return Domain(case.domain, mx, case.broken_dns, case.signed, case.bogus)
 
     def mails(self, case: Case, seconds: int) -> Iterator[Mail]:
         """Yield a case's mail, spread over the run or in bursts."""

@@ -59,6 +59,23 @@ class Behaviour:
         return not (self.clear_every and session % self.clear_every == 0)
 
 
+class Tlsa(StrEnum):
+    """The TLSA records of an MX host for port 25 (RFC 7672), beside the certificate that it really has."""
+
+    END_ENTITY = "end_entity"
+    """3 1 1 of the key in use."""
+    TRUST_ANCHOR = "trust_anchor"
+    """2 0 1 of the lab's CA, which stands in the chain; the certificate must name the host then."""
+    STALE = "stale"
+    """3 1 1 of a key that is no longer in use."""
+    ROLLOVER = "rollover"
+    """3 1 1 of the old key and of the one in use."""
+    PKIX_END_ENTITY = "pkix_end_entity"
+    """1 1 1, which SMTP cannot use (RFC 7672, section 3.1.3)."""
+    BOGUS = "bogus"
+    """3 1 1 of the key in use, with a signature that does not verify."""
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """One listening address."""
@@ -76,6 +93,8 @@ class Host:
     endpoints: tuple[Endpoint, ...]
     closed: tuple[str, ...] = ()
     """Addresses in DNS where nothing listens."""
+    tlsa: Tlsa | None = None
+    """With TLSA records its zone is signed."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +105,10 @@ class Domain:
     mx: tuple[tuple[int, Host], ...] = ()
     broken_dns: bool = False
     """DNS answers SERVFAIL."""
+    signed: bool = False
+    """By DNSSEC, with the hosts below it."""
+    bogus: bool = False
+    """The signature of its MX records does not verify."""
 
 
 @dataclass(frozen=True)
@@ -105,3 +128,19 @@ class World:
         for host in self.extra_hosts:
             found.setdefault(host.name, (host, host.name))
         return list(found.values())
+
+    @property
+    def signed_zones(self) -> frozenset[str]:
+        """Return the names right below ``example`` that DNSSEC signs, in lower case."""
+        domains = {domain.name for domain in self.domains if domain.signed}
+        return frozenset(map(zone_of, domains | {host.name for host, _ in self.hosts() if host.tlsa}))
+
+
+def zone_of(name: str) -> str:
+    """
+    Return the registered domain of a name, in lower case: everything in the lab lies in ``example``.
+
+    >>> zone_of("MX1.Good.Example")
+    'good.example'
+    """
+    return ".".join(name.lower().split(".")[-2:])

@@ -24,7 +24,7 @@ _HEADER: Final = (
 )
 
 
-@judging("as_of")
+@judging("as_of", "no_probe", "probe_days", "sender_validates")
 def backtest(
     *,
     store: Store = None,

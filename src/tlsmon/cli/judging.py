@@ -1,17 +1,15 @@
 """The options that say what is judged and how much certainty is asked for, the same for all commands that judge."""
 
-import functools
-import inspect
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, NamedTuple, TypeAlias
+from typing import Annotated, Final, NamedTuple, TypeAlias
 
 import typer
 
 from tlsmon.api import Level, Thresholds
+from tlsmon.cli.spread import spread
 
 PROTOCOLS: Final = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
-_ASKED: Final = "asked"
 
 AsOf: TypeAlias = Annotated[
     datetime | None,
@@ -29,6 +27,21 @@ QueueDays: TypeAlias = Annotated[
         min=0.01,
         envvar="TLSMON_QUEUE_DAYS",
         help="Days until waiting mail bounces: Postfix's maximal_queue_lifetime.",
+    ),
+]
+NoProbe: TypeAlias = Annotated[
+    bool, typer.Option("--no-probe", help="Judge by the log alone, not by what `tlsmon probe` found.")
+]
+ProbeDays: TypeAlias = Annotated[
+    float, typer.Option(min=0, envvar="TLSMON_PROBE_DAYS", help="How old a probe may be to count, in days.")
+]
+SenderValidates: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--sender-validates",
+        envvar="TLSMON_SENDER_VALIDATES",
+        help="For dane-only: the mail server uses DNSSEC (smtp_dns_support_level = dnssec and a validating "
+        "resolver), though its log does not show it.",
     ),
 ]
 
@@ -49,25 +62,7 @@ def judging(*without: str) -> Callable[[Callable[..., None]], Callable[..., None
 
     ``without``: options that make no sense for it; they keep their defaults.
     """
-
-    def decorated(command: Callable[..., None]) -> Callable[..., None]:
-        own = inspect.signature(command, eval_str=True)
-        shared = inspect.signature(_asked).parameters
-        offered = [parameter for name, parameter in shared.items() if name not in without]
-
-        @functools.wraps(command)
-        def judged(**values: Any) -> None:
-            given = {parameter.name: values.pop(parameter.name) for parameter in offered}
-            command(**values, asked=_asked(**given))
-
-        parameters: list[inspect.Parameter] = []
-        for parameter in own.parameters.values():
-            parameters += offered if parameter.name == _ASKED else [parameter]
-        judged.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined] # typer reads it
-        judged.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
-        return judged
-
-    return decorated
+    return spread(_asked, *without)
 
 
 def _asked(
@@ -100,6 +95,9 @@ def _asked(
         ),
     ] = "TLSv1",
     queue_days: QueueDays = 5.0,
+    no_probe: NoProbe = False,
+    probe_days: ProbeDays = 7.0,
+    sender_validates: SenderValidates = False,
 ) -> Asked:
     """Return what the options ask for; the one place where they and their defaults are listed."""
     if oldest_protocol not in PROTOCOLS:
@@ -112,6 +110,8 @@ def _asked(
         confidence=confidence,
         oldest_protocol=oldest_protocol,
         queue_days=queue_days,
+        probe_days=0.0 if no_probe else probe_days,
+        sender_validates=sender_validates,
     )
     return Asked(level, days, utc(as_of), thresholds)
 

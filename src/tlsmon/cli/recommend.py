@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from tlsmon import api, config
-from tlsmon.api import Judgement, Recommendation
+from tlsmon.api import Judgement, Probed, Recommendation
 from tlsmon.cli.formats import Format, TableJsonCsv
 from tlsmon.cli.judging import Asked, judging
 from tlsmon.cli.options import Store
@@ -64,7 +64,12 @@ def _domain(item: Judgement) -> dict[str, Any]:
         "reasons": list(item.reasons),
         "mx_hosts": [host._asdict() for host in item.mx_hosts],
         "providers": list(item.providers),
+        "probe": _probe(item.probed) if item.probed else None,
     }
+
+
+def _probe(found: Probed) -> dict[str, Any]:
+    return found._asdict() | {"time": moment(found.time), "findings": list(found.findings)}
 
 
 def _cells(item: Judgement, reasons: str) -> list[str | int | float | None]:
@@ -101,6 +106,9 @@ def _show_headline(found: Recommendation) -> None:
         say(f"HELD: {found.held}.")
     for note in found.notes:
         say(f"Note: {note}.")
+    disagree = sum(item.probed is not None and item.probed.disagrees for item in found.judgements)
+    if disagree:
+        say(f"Note: log and probe disagree about {disagree:,} domains; the reasons say how.")
     if found.smarthost:
         say(
             f"All mail goes through {found.smarthost}: the policy belongs on this next hop, not on the recipient "

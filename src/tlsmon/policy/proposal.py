@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from maillog.model import Level as AnyLevel
+from tlsmon.evidence.looks import Looks
 from tlsmon.evidence.model import Observation
 from tlsmon.policy import canary as canaries
 from tlsmon.policy import diff, exim, postfix
@@ -67,15 +68,17 @@ class Proposal(NamedTuple):
         return canaries.canary(chosen, share, path=path or canaries.PATH)._replace(rejected=difference.rejected)
 
 
-def propose(
+def propose(  # noqa: PLR0913
     found: Sequence[Observation],
     level: Level,
     window: Window,
     asked: Thresholds,
     provider: Callable[[str], str | None],
+    *,
+    looks: Looks | None = None,
 ) -> Proposal:
-    """Return what a policy at a level is made from; ``found`` are the observations of the window."""
-    at_level = recommend(found, level, window, asked, provider)
+    """Return what a policy at a level is made from; ``found`` are the observations of the window, ``looks`` probes'."""
+    at_level = recommend(found, level, window, asked, provider, looks=looks)
     # A line in use may be at another level: only what loses at the lowest mandatory one loses under every line.
     lowest = at_level if level is Level.ENCRYPT else recommend(found, Level.ENCRYPT, window, asked, provider)
     losing = {} if lowest.held else _losing(lowest, found, window, asked.queue_days)

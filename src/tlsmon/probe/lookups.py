@@ -23,7 +23,7 @@ import dns.rcode
 import dns.rdatatype
 import dns.resolver
 
-from tlsmon.errors import TlsmonError
+from tlsmon.config import SettingError
 from tlsmon.probe.connection import printable
 from tlsmon.probe.model import (
     Addresses,
@@ -48,7 +48,7 @@ _LITERAL: Final = re.compile(r"\[(?:ipv6:)?([0-9a-f:.]+)\]", re.IGNORECASE)
 _NAMESERVER: Final = re.compile(r"(?:\[([0-9a-fA-F:]+)\]|([0-9.]+))(?::(\d{1,5}))?|([0-9a-fA-F:]+)")
 
 
-class NameserverError(TlsmonError):
+class NameserverError(SettingError):
     """A name server cannot be understood: wrong use."""
 
 

@@ -88,7 +88,7 @@ def _domain(rung: Rung, result: DomainResult) -> Passage:
     if not result.hosts:
         trouble = route.trouble.words if route.trouble else "names no MX host"
         return Passage(rung, Answer.UNKNOWN, (f"{result.domain} {_NO_MAIL.get(route.kind, trouble)}",))
-    passages = [host.passages[list(Rung).index(rung)] for host in result.hosts if _counts(host)]
+    passages = [host.passages[list(Rung).index(rung)] for host in result.hosts if counts(host)]
     answer = combined(passage.answer for passage in passages)
     # A fault of the domain is the same for each host, and is said once.
     blocks = list(dict.fromkeys(block for passage in passages for block in passage.blocks))
@@ -100,9 +100,19 @@ def _domain(rung: Rung, result: DomainResult) -> Passage:
     return Passage(rung, answer, tuple(blocks))
 
 
-def _counts(host: HostResult) -> bool:
+def counts(host: HostResult) -> bool:
     """Return whether mail could go to a host: one that has no address takes none, whatever is demanded."""
     return bool(host.reached) or host.addresses.trouble is not None
+
+
+def address_answers(host: HostResult, result: DomainResult) -> list[tuple[AddressResult, dict[Rung, Answer]]]:
+    """Return the answers for each address of an MX host; those that this machine has no way to are left out."""
+    ahead = {rung: _AHEAD.get(rung, _nothing_ahead)(host, result).answer for rung in Rung}
+
+    def answer(rung: Rung, address: AddressResult) -> Answer:
+        return ahead[rung] if ahead[rung] is not Answer.YES else _ADDRESS[rung](address, host, result).answer
+
+    return [(address, {rung: answer(rung, address) for rung in Rung}) for address in _asked(host.reached)]
 
 
 def _host(rung: Rung, host: HostResult, result: DomainResult) -> Passage:

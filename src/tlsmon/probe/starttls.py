@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final, Protocol
 
+from tlsmon.config import SettingError
 from tlsmon.probe.connection import Connection, StoppedError, printable
 from tlsmon.probe.model import Ending, Trust, Why
 
@@ -39,6 +40,10 @@ _TRUST: Final = {
     21: Trust.UNKNOWN_ISSUER,
 }
 """OpenSSL's X509_V_ERR_* (x509_vfy.h); anything else is ``invalid``."""
+
+
+class CaFileError(SettingError):
+    """The file with authorities cannot be used: wrong use."""
 
 
 class Manner(Enum):
@@ -70,10 +75,16 @@ class Conversation:
 
 
 class Contexts:
-    """The TLS settings for each manner; made once, used by all threads."""
+    """The TLS settings for each manner; made once, used by all threads. Raises CaFileError."""
 
     def __init__(self, ca_file: str | None = None) -> None:
-        self._contexts = {manner: _context(manner, ca_file) for manner in Manner}
+        try:
+            self._contexts = {manner: _context(manner, ca_file) for manner in Manner}
+        except OSError as error:  # ssl.SSLError is one
+            raise CaFileError(
+                f"{ca_file}: no certificates can be read ({error.strerror or error}).",
+                hint="Name a PEM file with the authorities that the mail server trusts.",
+            ) from error
 
     def __getitem__(self, manner: Manner) -> ssl.SSLContext:
         return self._contexts[manner]

@@ -58,8 +58,7 @@ def probe(
 
     ``known``: results of an earlier call that was cut short. Those that were finished are given back, the others are
     done again.
-    ``progress`` is told how many of how many domains are done. Raises lookups.NameserverError, and OSError where the
-    CA file cannot be read.
+    ``progress`` is told how many of how many domains are done. Raises lookups.NameserverError, starttls.CaFileError.
     """
     wanted = list(dict.fromkeys(folded(domain) for domain in domains))
     finished = {result.domain: result for result in known if result.finished}
@@ -88,21 +87,20 @@ def folded(domain: str) -> str:
 
 
 def _survey(domains: Sequence[str], settings: Settings) -> Iterator[DomainResult]:
-    with (
-        ThreadPoolExecutor(settings.connections, "tlsmon-connect") as callers,
-        ThreadPoolExecutor(settings.domains, "tlsmon-domain") as names,
-    ):
-        survey = _Survey(settings, Turns(callers))
-        waiting = iter(domains)
-        running = {names.submit(survey.domain, each) for each in islice(waiting, 2 * settings.domains)}
-        try:
-            while running:
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                running |= {names.submit(survey.domain, each) for each in islice(waiting, len(done))}
-                yield from (future.result() for future in done)
-        finally:  # also where nobody wants to hear more
-            survey.stop()
-            names.shutdown(wait=False, cancel_futures=True)
+    callers = ThreadPoolExecutor(settings.connections, "tlsmon-connect")
+    names = ThreadPoolExecutor(settings.domains, "tlsmon-domain")
+    survey = _Survey(settings, Turns(callers))
+    waiting = iter(domains)
+    running = {names.submit(survey.domain, each) for each in islice(waiting, 2 * settings.domains)}
+    try:
+        while running:
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            running |= {names.submit(survey.domain, each) for each in islice(waiting, len(done))}
+            yield from (future.result() for future in done)
+    finally:  # also where nobody wants to hear more: then nobody waits for conversations that are under way
+        survey.stop()
+        names.shutdown(wait=False, cancel_futures=True)
+        callers.shutdown(wait=False)  # what has its turn yet to come finds no time left
 
 
 class _Named(NamedTuple):
@@ -123,10 +121,11 @@ class _Survey:
         self._hosts: Once[_Named] = Once()
         self._addresses: Once[AddressResult] = Once()
         self._ipv6 = has_ipv6() if settings.ipv6 is None else settings.ipv6
+        contexts = Contexts(settings.ca_file)
         self._policy_tls = mta_sts.policy_context(settings.ca_file)
         helo = settings.helo or socket.getfqdn()
         caller = Caller(
-            Contexts(settings.ca_file),
+            contexts,
             settings.port,
             printable(helo, 255),
             settings.conversation_seconds,

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import groupby, pairwise
 from typing import Any, Final, NamedTuple
 
-from tlsmon.evidence import collect
+from tlsmon.evidence import collect, looks
 from tlsmon.evidence.history import Sessions, behaviour
 from tlsmon.evidence.model import Observation, Standing
 from tlsmon.provider import provider
@@ -122,13 +122,14 @@ def gather(table: Table, asked: Asked) -> Facts:
     until = asked.as_of or collect.end(table)
     window = Window(until - timedelta(days=asked.days), until)
     found = collect.observations(table, *window)
+    seen = looks.collect(table.location, asked.thresholds.probe_days, until, fixed=asked.as_of is not None)
     weeks, running = _weeks(table, until)
     since = weeks[0].monday
     return Facts(
         asked,
-        _judged(found, asked.level, window, asked),
+        _judged(found, asked.level, window, asked, seen),
         _before(table, window, asked),
-        tuple(_rung(_judged(found, level, window, asked)) for level in Level),
+        tuple(_rung(_judged(found, level, window, asked, seen)) for level in Level),
         weeks,
         running,
         _failing(found, asked),
@@ -142,13 +143,16 @@ def gather(table: Table, asked: Asked) -> Facts:
     )
 
 
-def _judged(found: Sequence[Observation], level: Level, window: Window, asked: Asked) -> Recommendation:
-    return recommend(found, level, window, asked.thresholds, provider)
+def _judged(
+    found: Sequence[Observation], level: Level, window: Window, asked: Asked, seen: looks.Looks | None
+) -> Recommendation:
+    return recommend(found, level, window, asked.thresholds, provider, looks=seen)
 
 
 def _before(table: Table, window: Window, asked: Asked) -> Recommendation:
     earlier = Window(window.since - _WEEK, window.until - _WEEK)
-    return _judged(collect.observations(table, *earlier), asked.level, earlier, asked)
+    seen = looks.collect(table.location, asked.thresholds.probe_days, earlier.until, fixed=True)
+    return _judged(collect.observations(table, *earlier), asked.level, earlier, asked, seen)
 
 
 def _rung(found: Recommendation) -> Rung:

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pandas as pd
 
-from tlsmon.evidence import collect
+from tlsmon.evidence import collect, looks
 from tlsmon.provider import provider
 from tlsmon.report import frames
 from tlsmon.store import frame
@@ -65,7 +65,9 @@ class Notebook:
         until = as_of or collect.end(table)
         window = Window(until - timedelta(days=days), until)
         found = collect.observations(table, *window)
-        return frames.verdicts(recommend(found, Level(level), window, thresholds or Thresholds(), provider))
+        asked = thresholds or Thresholds()
+        seen = looks.collect(self.location, asked.probe_days, until, fixed=as_of is not None)
+        return frames.verdicts(recommend(found, Level(level), window, asked, provider, looks=seen))
 
     def replay(
         self, level: str = "encrypt", days: int = 30, horizon: int = 7, thresholds: Thresholds | None = None

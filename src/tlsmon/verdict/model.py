@@ -1,5 +1,6 @@
 """The words of a judgement."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -65,6 +66,20 @@ class HostCounts(NamedTuple):
     unknown: int
 
 
+class Probed(NamedTuple):
+    """What the last probe of a domain found at the level."""
+
+    time: datetime
+    vantage: str
+    """The machine that asked."""
+    answer: str
+    """``yes``, ``no``, ``some`` (of its MX hosts), ``unknown``."""
+    disagrees: bool
+    """Log and probe say different things of a host, or of the domain."""
+    findings: tuple[str, ...]
+    """In words: where they disagree, and what the log never saw."""
+
+
 class Judgement(NamedTuple):
     """The verdict on one domain at one level, with all that it stands on."""
 
@@ -83,6 +98,8 @@ class Judgement(NamedTuple):
     last_seen: int | None
     """Microseconds since 1970, UTC."""
     providers: tuple[str, ...] = ()
+    probed: Probed | None = None
+    """None: no probe that is recent enough, or none was asked for."""
 
 
 class Thresholds(NamedTuple):
@@ -98,6 +115,10 @@ class Thresholds(NamedTuple):
     """Share of delayed mail up to which a domain is not called ``delays``: a big provider's odd hiccup."""
     queue_days: float = 5.0
     """maximal_queue_lifetime, or Exim's retry rules."""
+    probe_days: float = 7.0
+    """How old a probe may be to count; 0: judge by the log alone."""
+    sender_validates: bool = False
+    """The mail server is known to use DANE (smtp_dns_support_level = dnssec, a validating resolver)."""
 
 
 class Candidate(NamedTuple):

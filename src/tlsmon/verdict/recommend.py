@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from tlsmon.evidence.looks import Looks
 from tlsmon.evidence.model import Observation
 from tlsmon.evidence.standing import sender_facts, standing
 from tlsmon.verdict.fates import Seen
@@ -12,6 +13,7 @@ from tlsmon.verdict.judge import judge
 from tlsmon.verdict.model import Judgement, Thresholds, Verdict
 from tlsmon.verdict.own_side import set_aside
 from tlsmon.verdict.plan import Wave, plan
+from tlsmon.verdict.probed import reviewed, told
 
 
 class Coverage(NamedTuple):
@@ -58,25 +60,35 @@ class Window(NamedTuple):
     until: datetime
 
 
-def recommend(
+def recommend(  # noqa: PLR0913
     observations: Sequence[Observation],
     level: str,
     window: Window,
     thresholds: Thresholds,
     provider: Callable[[str], str | None],
+    *,
+    looks: Looks | None = None,
 ) -> Recommendation:
     """
     Judge every domain at a level; see :func:`tlsmon.verdict.judge.judge`.
 
-    ``provider`` gives the organisational domain of a host name, or None where the name has none.
+    ``provider`` gives the organisational domain of a host name, or None where the name has none. ``looks``: what probes
+    found, see :mod:`tlsmon.verdict.probed`; None: judge by the log alone.
     """
 
     def provider_of(host: str) -> str:
         return provider(host) or host
 
+    hop = smarthost(observations)
+    if hop:
+        looks = None  # what lies behind the hop is not what the log speaks of
     seen = at_level(observations, level, thresholds.oldest_protocol)
+    if looks:
+        seen = told(seen, level, looks, sender_facts(observations), sender_validates=thresholds.sender_validates)
     aside = set_aside(seen, provider_of)
     judgements = judge(aside.seen, level, thresholds, provider_of)
+    if looks:
+        judgements = reviewed(judgements, aside.seen, level, looks)
     reason = hold(seen, provider_of) or aside.hold
     if reason:
         judgements = held(judgements, reason)
@@ -87,7 +99,7 @@ def recommend(
         judgements,
         plan(judgements, thresholds.max_share),
         reason,
-        smarthost(observations),
+        hop,
         _coverage(observations, judgements),
         (aside.note,) if aside.note else (),
     )

@@ -9,6 +9,7 @@ from tests.tlsmon.cli.process import ROOT, tlsmon
 FIELDS = [
     "domain", "verdict", "mails", "encrypted", "plaintext", "unknown", "delivered", "rerouted", "delayed", "lost",
     "undecided", "affected_upper_bound", "last_seen", "reasons", "mx_hosts", "providers",
+    "probe",
 ]  # fmt: skip
 
 

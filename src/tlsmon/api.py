@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from tlsmon import config
 from tlsmon.config import Config
+from tlsmon.doctor.model import Diagnosis, Finding
 from tlsmon.errors import TlsmonError
 from tlsmon.ingest.report import LogReport, NoProgress, Progress, Report
 from tlsmon.ingest.stop import Stop
@@ -48,7 +49,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Advice",
     "Backtest",
+    "Diagnosis",
     "Failing",
+    "Finding",
     "Form",
     "Group",
     "Judgement",
@@ -77,6 +80,7 @@ __all__ = [
     "backtest_document",
     "backtest_figure",
     "compared",
+    "diagnose",
     "follow",
     "headline",
     "ingest",
@@ -288,6 +292,20 @@ def parse(
     yield from parse_logs(names, _read_settings(settings), unread, problems.append)
     if problems:
         raise UnreadableError("\n".join(problems))
+
+
+def diagnose(
+    settings: Config, logs: Sequence[str], level: Level, postconf: str | None = None, exim: str | None = None
+) -> tuple[Diagnosis, list[str]]:
+    """
+    Return what logs and configurations lack for a verdict, and which logs could not be read, in words.
+
+    ``postconf``, ``exim``: what these programs printed; None: they are run, where the logs are of this machine.
+    """
+    from tlsmon.doctor.diagnose import Asked
+    from tlsmon.doctor.diagnose import diagnose as look
+
+    return look(Asked(level, logs, postconf, exim), _read_settings(settings))
 
 
 def _read_settings(settings: Config) -> ReadSettings:

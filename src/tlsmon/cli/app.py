@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from tlsmon.cli import backtest, ingest, parse, policy, recommend, report, settings, traffic, watch
+from tlsmon.cli import backtest, doctor, ingest, parse, policy, recommend, report, settings, traffic, watch
 from tlsmon.cli.exits import Exit
 from tlsmon.cli.output import tell
 from tlsmon.config import SettingError
@@ -52,6 +52,7 @@ for command in (
     watch.watch,
     backtest.backtest,
     report.report,
+    doctor.doctor,
 ):
     app.command()(command)
 

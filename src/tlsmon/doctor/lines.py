@@ -31,7 +31,7 @@ _EXIM_ENDS: Final = frozenset({"=>", "->", ">>", "*>", "**", "=="})
 _KEPT: Final = 100_000
 _SILENCE: Final = timedelta(hours=1)
 _SILENCE_OF_A_SHORT_LOG: Final = timedelta(hours=6)
-_TIMES_THE_USUAL: Final = 5
+_TIMES_THE_USUAL: Final = 2
 _DAYS_TO_KNOW: Final = 3
 
 

@@ -24,6 +24,7 @@ from tlsmon.ingest.stop import Stop
 from tlsmon.report.model import Form, Paper
 from tlsmon.report.model import Report as WeeklyReport
 from tlsmon.report.render import render
+from tlsmon.traffic.exposition import exposition
 from tlsmon.traffic.model import Group, Period, Traffic, TrafficRow
 from tlsmon.traffic.summary import advice, percent, sentence
 from tlsmon.verdict.backtest import Backtest, Day, Tally, Walk, Week, backtest
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     from tlsmon.policy.canary import Canary as Canary  # noqa: PLC0414
     from tlsmon.policy.diff import Difference
     from tlsmon.policy.proposal import Proposal as Proposal  # noqa: PLC0414
+    from tlsmon.report.message import Envelope
+    from tlsmon.report.post import Server
     from tlsmon.store.table import Table
 
 __all__ = [
@@ -81,16 +84,20 @@ __all__ = [
     "backtest_figure",
     "compared",
     "diagnose",
+    "envelope",
+    "exposition",
     "follow",
     "headline",
     "ingest",
     "last_seen",
     "listeners",
+    "mail",
     "open",
     "parse",
     "percent",
     "render",
     "sentence",
+    "smtp_server",
 ]
 
 
@@ -219,6 +226,46 @@ class Store:
 def open(store: str | None = None) -> Store:  # noqa: A001, read as tlsmon.open
     """Return the store at a place; None: ``TLSMON_STORE`` or the default. Nothing is read yet."""
     return Store(config.resolve(store=store).store)
+
+
+def mail(
+    report: WeeklyReport, content: bytes, form: Form, envelope: Envelope, by: Server | str = "/usr/sbin/sendmail"
+) -> None:
+    """
+    Mail a report with its file; ``by``: a server, or the path of a sendmail program.
+
+    Raises PostError where it cannot be handed over.
+    """
+    from tlsmon.report import message, post
+
+    written = message.compose(report, content, form, envelope, datetime.now(UTC))
+    if isinstance(by, str):
+        post.by_sendmail(written, by)
+    else:
+        post.by_smtp(written, by)
+
+
+def envelope(sender: str | None, recipients: Sequence[str]) -> Envelope:
+    """Return who writes to whom; None: tlsmon at this machine. Raises SettingError for what is no address."""
+    import socket
+
+    from tlsmon.report import message
+
+    own = sender or f"tlsmon@{socket.getfqdn()}"
+    return message.Envelope(message.address(own), tuple(message.address(each) for each in recipients))
+
+
+def smtp_server(where: str, *, starttls: bool = True, user: str | None = None) -> Server:
+    """
+    Return the server that ``HOST`` or ``HOST:PORT`` names. Raises SettingError.
+
+    The password of a user is in ``TLSMON_SMTP_PASSWORD``: other users of the machine see options, and files last.
+    """
+    import os
+
+    from tlsmon.report import post
+
+    return post.server(where, starttls=starttls, user=user, password=os.environ.get("TLSMON_SMTP_PASSWORD"))
 
 
 def backtest_figure(found: Backtest, form: str) -> bytes:

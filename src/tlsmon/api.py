@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING
 
 from tlsmon import config
 from tlsmon.config import Config
+from tlsmon.doctor.model import Diagnosis, Finding
 from tlsmon.errors import TlsmonError
 from tlsmon.ingest.report import LogReport, NoProgress, Progress, Report
 from tlsmon.ingest.stop import Stop
 from tlsmon.report.model import Form, Paper
 from tlsmon.report.model import Report as WeeklyReport
 from tlsmon.report.render import render
+from tlsmon.traffic.exposition import exposition
 from tlsmon.traffic.model import Group, Period, Traffic, TrafficRow
 from tlsmon.traffic.summary import advice, percent, sentence
 from tlsmon.verdict.backtest import Backtest, Day, Tally, Walk, Week, backtest
@@ -44,12 +46,16 @@ if TYPE_CHECKING:
     from tlsmon.policy.canary import Canary as Canary  # noqa: PLC0414
     from tlsmon.policy.diff import Difference
     from tlsmon.policy.proposal import Proposal as Proposal  # noqa: PLC0414
+    from tlsmon.report.message import Envelope
+    from tlsmon.report.post import Server
     from tlsmon.store.table import Table
 
 __all__ = [
     "Advice",
     "Backtest",
+    "Diagnosis",
     "Failing",
+    "Finding",
     "Form",
     "Group",
     "Judgement",
@@ -79,16 +85,21 @@ __all__ = [
     "backtest_document",
     "backtest_figure",
     "compared",
+    "diagnose",
+    "envelope",
+    "exposition",
     "follow",
     "headline",
     "ingest",
     "last_seen",
     "listeners",
+    "mail",
     "open",
     "parse",
     "percent",
     "render",
     "sentence",
+    "smtp_server",
 ]
 
 
@@ -226,6 +237,46 @@ def open(store: str | None = None) -> Store:  # noqa: A001, read as tlsmon.open
     return Store(config.resolve(store=store).store)
 
 
+def mail(
+    report: WeeklyReport, content: bytes, form: Form, envelope: Envelope, by: Server | str = "/usr/sbin/sendmail"
+) -> None:
+    """
+    Mail a report with its file; ``by``: a server, or the path of a sendmail program.
+
+    Raises PostError where it cannot be handed over.
+    """
+    from tlsmon.report import message, post
+
+    written = message.compose(report, content, form, envelope, datetime.now(UTC))
+    if isinstance(by, str):
+        post.by_sendmail(written, by)
+    else:
+        post.by_smtp(written, by)
+
+
+def envelope(sender: str | None, recipients: Sequence[str]) -> Envelope:
+    """Return who writes to whom; None: tlsmon at this machine. Raises SettingError for what is no address."""
+    import socket
+
+    from tlsmon.report import message
+
+    own = sender or f"tlsmon@{socket.getfqdn()}"
+    return message.Envelope(message.address(own), tuple(message.address(each) for each in recipients))
+
+
+def smtp_server(where: str, *, starttls: bool = True, user: str | None = None) -> Server:
+    """
+    Return the server that ``HOST`` or ``HOST:PORT`` names. Raises SettingError.
+
+    The password of a user is in ``TLSMON_SMTP_PASSWORD``: other users of the machine see options, and files last.
+    """
+    import os
+
+    from tlsmon.report import post
+
+    return post.server(where, starttls=starttls, user=user, password=os.environ.get("TLSMON_SMTP_PASSWORD"))
+
+
 def backtest_figure(found: Backtest, form: str) -> bytes:
     """Return the figure of a backtest as a file, ``form``: ``pdf``, ``png`` or ``svg``; without a date in it."""
     from io import BytesIO
@@ -297,6 +348,20 @@ def parse(
     yield from parse_logs(names, _read_settings(settings), unread, problems.append)
     if problems:
         raise UnreadableError("\n".join(problems))
+
+
+def diagnose(
+    settings: Config, logs: Sequence[str], level: Level, postconf: str | None = None, exim: str | None = None
+) -> tuple[Diagnosis, list[str]]:
+    """
+    Return what logs and configurations lack for a verdict, and which logs could not be read, in words.
+
+    ``postconf``, ``exim``: what these programs printed; None: they are run, where the logs are of this machine.
+    """
+    from tlsmon.doctor.diagnose import Asked
+    from tlsmon.doctor.diagnose import diagnose as look
+
+    return look(Asked(level, logs, postconf, exim), _read_settings(settings))
 
 
 def _read_settings(settings: Config) -> ReadSettings:

@@ -8,7 +8,20 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from tlsmon.cli import backtest, check, ingest, parse, policy, probe, recommend, report, settings, traffic, watch
+from tlsmon.cli import (
+    backtest,
+    check,
+    doctor,
+    ingest,
+    parse,
+    policy,
+    probe,
+    recommend,
+    report,
+    settings,
+    traffic,
+    watch,
+)
 from tlsmon.cli.exits import Exit
 from tlsmon.cli.output import tell
 from tlsmon.config import SettingError
@@ -54,6 +67,7 @@ for command in (
     report.report,
     probe.probe,
     check.check,
+    doctor.doctor,
 ):
     app.command()(command)
 

@@ -8,6 +8,7 @@ import typer
 
 from tlsmon import api, config
 from tlsmon.api import Backtest, Tally, Walk, Week
+from tlsmon.cli import files
 from tlsmon.cli.exits import Exit
 from tlsmon.cli.formats import Format, TableOrJson
 from tlsmon.cli.judging import Asked, judging
@@ -46,7 +47,7 @@ def backtest(
         tell("Give smaller --days and --horizon, or ingest older logs.")
         raise typer.Exit(Exit.NO)
     if figure:
-        _write(figure, api.backtest_figure(found, form))
+        files.write(figure, api.backtest_figure(found, form))
 
 
 def _form(figure: Path) -> str:
@@ -54,13 +55,6 @@ def _form(figure: Path) -> str:
     if form not in _FORMS:
         raise SettingError(f"{figure}: which format is that to be?", hint="Name it .pdf, .png or .svg.")
     return form
-
-
-def _write(figure: Path, content: bytes) -> None:
-    try:
-        figure.write_bytes(content)
-    except OSError as error:
-        raise SettingError(f"{figure}: cannot be written ({error.strerror}).", hint="Name another file.") from error
 
 
 def _show(found: Backtest) -> None:

@@ -17,6 +17,8 @@ class Format(StrEnum):
     JSONL = "jsonl"
     """One JSON object a line, as it comes."""
     CSV = "csv"
+    PROMETHEUS = "prometheus"
+    """Metrics in the text format of Prometheus."""
 
 
 def _one_of(*formats: Format) -> object:
@@ -33,4 +35,5 @@ def _one_of(*formats: Format) -> object:
 
 TableOrJson: TypeAlias = Annotated[Format, _one_of(Format.TABLE, Format.JSON)]
 TableJsonCsv: TypeAlias = Annotated[Format, _one_of(Format.TABLE, Format.JSON, Format.CSV)]
-AnyFormat: TypeAlias = Annotated[Format, _one_of(*Format)]
+TableJsonCsvPrometheus: TypeAlias = Annotated[Format, _one_of(Format.TABLE, Format.JSON, Format.CSV, Format.PROMETHEUS)]
+TableJsonJsonlCsv: TypeAlias = Annotated[Format, _one_of(Format.TABLE, Format.JSON, Format.JSONL, Format.CSV)]

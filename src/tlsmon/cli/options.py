@@ -42,6 +42,10 @@ UnreadFile: TypeAlias = Annotated[
     Path | None,
     typer.Option("--unread", metavar="FILE", help="Write the lines that look relevant and could not be read here."),
 ]
+Output: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="Write here, whole or not at all, not to standard output."),
+]
 Exceptions: TypeAlias = Annotated[
     Path | None,
     typer.Option(

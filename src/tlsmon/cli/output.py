@@ -34,6 +34,12 @@ def say(text: str) -> None:
     sys.stdout.write(printable(text) + "\n")
 
 
+def say_lines(text: str) -> None:
+    """Print a result of several lines."""
+    for line in text.splitlines():
+        say(line)
+
+
 def flush() -> None:
     """Hand over what was printed so far, for whoever reads along."""
     sys.stdout.flush()

@@ -5,7 +5,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from tlsmon import api, config
-from tlsmon.cli.formats import AnyFormat, Format
+from tlsmon.cli.formats import TableJsonJsonlCsv, Format
 from tlsmon.cli.options import Host, Internet, Logs, Timezone, UnreadFile
 from tlsmon.cli.output import say_columns, say_csv, say_json
 from tlsmon.cli.unread import unread_writer
@@ -58,7 +58,7 @@ def parse(
     timezone: Timezone = None,
     internet: Internet = None,
     unread: UnreadFile = None,
-    format_: AnyFormat = Format.TABLE,
+    format_: TableJsonJsonlCsv = Format.TABLE,
 ) -> None:
     """Print the deliveries in logs, one a row. Writes nothing."""
     settings = config.resolve(host=host, timezone=timezone, internet=internet or ())

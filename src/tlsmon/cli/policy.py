@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +11,7 @@ import typer
 
 from tlsmon import api, config
 from tlsmon.api import Level, UnreadableError
+from tlsmon.cli import files
 from tlsmon.cli.exits import Exit
 from tlsmon.cli.judging import Asked, judging
 from tlsmon.cli.options import Store
@@ -194,25 +193,13 @@ def _read(path: Path) -> str:
 
 def _write(text: str, path: Path | None) -> None:
     """Write to a file, whole or not at all, as a mail server may be reading it; None: to standard output."""
+    content = text.encode("utf-8", _SURROGATES)
     if path is None:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(text.encode("utf-8", _SURROGATES))
+        files.print_bytes(content)
         return
-    if path.exists() and not path.is_file():  # such as /dev/stdout: written, not replaced
-        path.write_bytes(text.encode("utf-8", _SURROGATES))
-        return
-    target = path.resolve()
-    new = target.with_name(f"{target.name}.new")
-    try:
-        new.unlink(missing_ok=True)
-        with new.open("x", encoding="utf-8", errors=_SURROGATES, newline="") as file:
-            file.write(text)
-        if target.exists():
-            shutil.copymode(target, new)
-        new.replace(target)
-    except OSError as error:
-        raise SettingError(f"{path}: cannot be written ({error.strerror}).", hint="Name another file.") from error
-    tell(f"tlsmon: wrote {path}")
+    files.write(path, content)
+    if not path.exists() or path.is_file():
+        tell(f"tlsmon: wrote {path}")
 
 
 def _make(folder: Path) -> None:

@@ -13,7 +13,7 @@ import typer
 
 from tlsmon import live
 from tlsmon.cli import probe_tables
-from tlsmon.cli.formats import AnyFormat, Format
+from tlsmon.cli.formats import TableJsonJsonlCsv, Format
 from tlsmon.cli.options import Store
 from tlsmon.cli.output import flush, say_csv, say_json, tell
 from tlsmon.cli.probing import asking, count_bar
@@ -61,7 +61,7 @@ def probe(
     max_age: MaxAge = None,
     asked: Settings,
     hosts: Hosts = None,
-    format_: AnyFormat = Format.TABLE,
+    format_: TableJsonJsonlCsv = Format.TABLE,
 ) -> None:
     """Ask recipients live what they offer: MX, STARTTLS, certificate, DANE, MTA-STS. Sends no mail."""
     if top is not None and not from_store:

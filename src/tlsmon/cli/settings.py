@@ -26,7 +26,7 @@ from tlsmon.cli.output import printable
 from tlsmon.config import SettingError
 
 _NEVER: Final = frozenset({"help", "version", "config"})
-_HINT: Final = "See the values that it can have with `tlsmon COMMAND --help`."
+_HINT: Final = "`tlsmon COMMAND --help` lists the values that it can have."
 _KINDS: Final = {
     bool: "true or false",
     int: "a whole number",

@@ -7,9 +7,10 @@ import typer
 
 from tlsmon import api, config
 from tlsmon.api import Group, Period, Traffic, TrafficRow
-from tlsmon.cli.formats import Format, TableJsonCsv
-from tlsmon.cli.options import Store
-from tlsmon.cli.output import say, say_csv, say_json, say_table, tell
+from tlsmon.cli.files import written_to
+from tlsmon.cli.formats import Format, TableJsonCsvPrometheus
+from tlsmon.cli.options import Output, Store
+from tlsmon.cli.output import say, say_csv, say_json, say_lines, say_table, tell
 
 _DAY = ["%Y-%m-%d"]
 
@@ -22,21 +23,32 @@ def traffic(
     domain: Annotated[str | None, typer.Option(help="Only mail to this recipient domain.")] = None,
     since: Annotated[datetime | None, typer.Option(formats=_DAY, help="First day, in UTC.")] = None,
     until: Annotated[datetime | None, typer.Option(formats=_DAY, help="Last day, in UTC.")] = None,
-    format_: TableJsonCsv = Format.TABLE,
+    top: Annotated[
+        int, typer.Option(min=1, help="With prometheus: name so many groups, the busiest; the rest is one more.")
+    ] = 20,
+    format_: TableJsonCsvPrometheus = Format.TABLE,
+    output: Output = None,
 ) -> None:
     """Show how much of the mail sent to the internet is encrypted, over time."""
     window = (since.date() if since else None, until.date() if until else None)
     found = api.open(config.resolve(store=store).store).traffic(by, group, domain, window)
+    with written_to(output):
+        _print(found, format_, top)
+    if format_ is not Format.TABLE:
+        for silence in found.silences:
+            tell(f"tlsmon: {api.advice(silence)}")
+
+
+def _print(found: Traffic, format_: Format, top: int) -> None:
+    rows = [_row(row, found) for row in found.rows]
     if format_ is Format.TABLE:
         _show_table(found)
-        return
-    rows = [_row(row, found) for row in found.rows]
-    if format_ is Format.JSON:
+    elif format_ is Format.JSON:
         say_json({"by": found.by, "rows": rows})
-    else:
+    elif format_ is Format.CSV:
         say_csv(_names(found), [list(row.values()) for row in rows])
-    for silence in found.silences:
-        tell(f"tlsmon: {api.advice(silence)}")
+    else:
+        say_lines(api.exposition(found, top))
 
 
 def _names(found: Traffic) -> list[str]:

@@ -85,6 +85,22 @@ def test_traffic_json_and_csv(run: Run) -> None:
     ]
 
 
+def test_traffic_for_prometheus(run: Run, tmp_path: Path) -> None:
+    """The file for the textfile collector is replaced as a whole, and nothing is left beside it."""
+    run("ingest", "mail.log")
+    (tmp_path / "metrics").mkdir()
+    file = tmp_path / "metrics/tlsmon.prom"
+    file.write_text("old")
+    file.chmod(0o640)
+    done = run("traffic", "--format", "prometheus", "--group", "domain", "--top", "1", "-o", "metrics/tlsmon.prom")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert 'tlsmon_mails_total{domain="(other)",security="plaintext"} 1\n' in file.read_text()
+    assert [path.name for path in file.parent.iterdir()] == ["tlsmon.prom"]
+    assert file.stat().st_mode & 0o777 == 0o640
+    failed = run("traffic", "--store", "none", "--format", "prometheus", "-o", "metrics/tlsmon.prom")
+    assert (failed.returncode, "tlsmon_mails_total" in file.read_text()) == (3, True)
+
+
 def test_parse_json_lines(run: Run) -> None:
     """Each delivery is one object with exactly the fields of the design."""
     found = [json.loads(one) for one in run("parse", "mail.log", "--format", "jsonl").stdout.splitlines()]

@@ -1,0 +1,73 @@
+"""Logs and configurations in, a diagnosis out."""
+
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from maillog.model import Mta
+from maillog.reader import ReadSettings
+from tlsmon.doctor import exim, judge_logs, postfix, programs
+from tlsmon.doctor.logs import LogFacts, examine
+from tlsmon.doctor.model import Diagnosis, Finding, merged
+
+_RUN: Final[dict[Mta, Callable[[], str | None]]] = {Mta.POSTFIX: programs.postfix, Mta.EXIM: programs.exim}
+_COMMAND: Final = {
+    Mta.POSTFIX: "(postconf -nx; postconf -M)",
+    Mta.EXIM: "(exim -bP; exim -bP transports; exim -bP routers)",
+}
+_OPTION: Final = {Mta.POSTFIX: "--postconf", Mta.EXIM: "--exim"}
+_NAME: Final = {Mta.POSTFIX: "Postfix", Mta.EXIM: "Exim"}
+
+
+class Asked(NamedTuple):
+    """What is to be looked at."""
+
+    level: str
+    logs: Sequence[str] = ()
+    postconf: str | None = None
+    """What postconf printed; None: it is run, where the log is of this machine."""
+    exim: str | None = None
+    """What ``exim -bP`` printed; None as above."""
+
+
+def diagnose(asked: Asked, settings: ReadSettings) -> tuple[Diagnosis, list[str]]:
+    """Return the diagnosis, and which logs could not be read, in words."""
+    facts = examine(asked.logs, settings)
+    findings: list[Finding] = list(judge_logs.judge(facts, asked.level)) if facts.logs else []
+    looked_at = [f"{lines:,} lines of {name}" for name, lines in facts.logs.items()]
+    notes: list[str] = []
+    given = {Mta.POSTFIX: asked.postconf, Mta.EXIM: asked.exim}
+    for mta in _RUN:
+        text = given[mta]
+        source = f"the saved configuration of {_NAME[mta]}"
+        if text is None and _is_wanted(mta, facts, given):
+            text, note = _of_this_machine(mta, facts)
+            source = f"the configuration of {_NAME[mta]} on this machine"
+            notes += [note] if note else []
+        if text is not None:
+            looked_at.append(source)
+            findings += _judged(mta, text, asked.level)
+    return Diagnosis(asked.level, tuple(looked_at), tuple(notes), merged(findings)), facts.problems
+
+
+def _judged(mta: Mta, text: str, level: str) -> Iterator[Finding]:
+    return postfix.judge(postfix.read(text), level) if mta is Mta.POSTFIX else exim.judge(exim.read(text), level)
+
+
+def _is_wanted(mta: Mta, facts: LogFacts, given: dict[Mta, str | None]) -> bool:
+    """Tell whether a program is to be run: for the log's own mail server; without a log, for any that is there."""
+    seen = {sender.mta for sender in facts.senders}
+    return mta in seen if seen else not facts.logs and not any(text is not None for text in given.values())
+
+
+def _of_this_machine(mta: Mta, facts: LogFacts) -> tuple[str | None, str | None]:
+    """Return what the program says, or why it was not asked: advice for another machine's log would be wrong."""
+    hosts = {sender.host for sender in facts.senders if sender.mta is mta and sender.host}
+    here = platform.node().partition(".")[0].lower()
+    hint = f"To have it looked at, run {_COMMAND[mta]} > FILE there and give {_OPTION[mta]} FILE."
+    if hosts and here not in {host.partition(".")[0].lower() for host in hosts}:
+        return None, f"The log is of {', '.join(sorted(hosts))}, this machine is {here}. {hint}"
+    text = _RUN[mta]()
+    if text is None and facts.senders:
+        return None, f"The configuration of {_NAME[mta]} could not be asked on this machine. {hint}"
+    return text, None

@@ -5,7 +5,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from tlsmon import api, config
-from tlsmon.cli.formats import TableJsonJsonlCsv, Format
+from tlsmon.cli.formats import Format, TableJsonJsonlCsv
 from tlsmon.cli.options import Host, Internet, Logs, Timezone, UnreadFile
 from tlsmon.cli.output import say_columns, say_csv, say_json
 from tlsmon.cli.unread import unread_writer

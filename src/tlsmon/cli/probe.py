@@ -13,7 +13,7 @@ import typer
 
 from tlsmon import live
 from tlsmon.cli import probe_tables
-from tlsmon.cli.formats import TableJsonJsonlCsv, Format
+from tlsmon.cli.formats import Format, TableJsonJsonlCsv
 from tlsmon.cli.options import Store
 from tlsmon.cli.output import flush, say_csv, say_json, tell
 from tlsmon.cli.probing import asking, count_bar

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from tlsmon.cli import backtest, doctor, ingest, parse, policy, recommend, report, settings, traffic, watch
+from tlsmon.cli import backtest, doctor, ingest, letter, parse, policy, recommend, report, settings, traffic, watch
 from tlsmon.cli.exits import Exit
 from tlsmon.cli.output import tell
 from tlsmon.config import SettingError
@@ -53,6 +53,7 @@ for command in (
     backtest.backtest,
     report.report,
     doctor.doctor,
+    letter.letter,
 ):
     app.command()(command)
 

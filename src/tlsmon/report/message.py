@@ -60,7 +60,7 @@ def compose(report: Report, content: bytes, form: Form, envelope: Envelope, now:
     message = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
     message["From"] = envelope.sender
     message["To"] = envelope.recipients
-    message["Subject"] = f"{report.title}, {report.until:%d %b %Y}: {_share(report)}"
+    message["Subject"] = f"{report.title}: {_share(report)}"
     message["Date"] = format_datetime(now)
     message["Message-ID"] = make_msgid("tlsmon", envelope.sender.domain)
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday notes, please

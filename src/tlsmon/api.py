@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from tlsmon.policy.canary import Canary as Canary  # noqa: PLC0414
     from tlsmon.policy.diff import Difference
     from tlsmon.policy.proposal import Proposal as Proposal  # noqa: PLC0414
+    from tlsmon.report.letter import Letter
     from tlsmon.report.message import Envelope
     from tlsmon.report.post import Server
     from tlsmon.store.table import Table
@@ -180,6 +181,23 @@ class Store:
         exemptions = register.read(exceptions) if exceptions else ()
         asked = facts.Asked(level, days, as_of, thresholds or Thresholds(), exemptions)
         return compose.compose(facts.gather(self._table(), asked))
+
+    def letter(
+        self,
+        domain: str,
+        level: Level = Level.ENCRYPT,
+        thresholds: Thresholds | None = None,
+        days: int = 30,
+        as_of: datetime | None = None,
+    ) -> Letter:
+        """Return a letter to the postmaster of a domain, or why there is none to write. Raises StoreError."""
+        from tlsmon.provider import provider
+        from tlsmon.report import letter
+
+        window, found = self._observations(days, as_of)
+        asked = letter.Asked(level, (thresholds or Thresholds()).oldest_protocol)
+        seen = letter.evidence(found, _a_label(domain), asked, window, lambda host: provider(host) or host)
+        return letter.letter(seen)
 
     def deliveries(self) -> pd.DataFrame:
         """Return the rows of the store as a DataFrame, see :func:`tlsmon.store.frame.deliveries`."""

@@ -13,6 +13,7 @@ from tlsmon.cli import (
     check,
     doctor,
     ingest,
+    letter,
     parse,
     policy,
     probe,
@@ -68,6 +69,7 @@ for command in (
     probe.probe,
     check.check,
     doctor.doctor,
+    letter.letter,
 ):
     app.command()(command)
 

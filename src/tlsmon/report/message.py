@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Sequence
 from datetime import datetime
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -37,7 +38,7 @@ def address(text: str) -> Address:
         raise _no_address(text)
     try:
         found = Address(addr_spec=plain)
-    except (ValueError, IndexError) as error:  # IndexError: of Python's parser, for some wrong ends
+    except (ValueError, IndexError, MessageError) as error:  # IndexError: of Python's parser, for some wrong ends
         raise _no_address(text) from error
     if not found.username or not found.domain or found.addr_spec != plain:
         raise _no_address(text)
@@ -59,7 +60,7 @@ def compose(report: Report, content: bytes, form: Form, envelope: Envelope, now:
     message = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
     message["From"] = envelope.sender
     message["To"] = envelope.recipients
-    message["Subject"] = f"{report.title}, {report.until:%d %b %Y}: {_share(report)}"
+    message["Subject"] = f"{report.title}: {_share(report)}"
     message["Date"] = format_datetime(now)
     message["Message-ID"] = make_msgid("tlsmon", envelope.sender.domain)
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no holiday notes, please

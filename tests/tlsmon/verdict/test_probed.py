@@ -126,6 +126,11 @@ def test_encrypt(story: str, found: Look, verdict: Verdict | None, words: str) -
         pytest.param("a=eeeee other=t", [look(host("a"))], UNPROVEN, id="the log does not tell of trust"),
         pytest.param("a=ppppp", [look(host("a"))], LOSES, id="clear text is clear text"),
         pytest.param("a=t.t.t b=.t.t", [look(host("a"), host("b", NO))], SAFE, id="rerouted"),
+        pytest.param("a=ttttt", [look(host("a"), host("a", NO, "192.0.2.9"))], UNPROVEN, id="an address unseen"),
+        pytest.param("a=ttttt", [look(host("a", ip="192.0.2.8"))], SAFE, id="other addresses now"),
+        pytest.param(
+            "a=ttttt", [look(host("a", ip="192.0.2.8"), host("a", NO, "192.0.2.9"))], UNPROVEN, id="one of others"
+        ),
         pytest.param("a=ttttt", [look(host("a"), host("b", NO, "192.0.2.9"))], UNPROVEN, id="backup with another name"),
         pytest.param(
             "a=ttttt", [look(host("a", NO), time=BEGIN), look(host("a"))], UNPROVEN, id="another name lately"

@@ -19,8 +19,8 @@ from tlsmon.verdict.words import day
 
 _NAMED: Final = frozenset({"verify", "secure"})
 _NO_ROUTE: Final = {
-    "null": "the domain takes no mail any more (null MX)",
-    "missing": "the domain has neither an MX record nor an address any more",
+    "null": "the domain takes no mail (null MX)",
+    "missing": "the domain has neither an MX record nor an address",
 }
 _FAILS: Final = {
     "not_offered": "does not offer STARTTLS",
@@ -127,7 +127,7 @@ def _reviewed(item: Judgement, seen: Sequence[Seen], level: str, looks: Looks) -
     contrary = _contrary(item, look, level)
     noted = [each.words for each in against] + contrary
     date = day(int(look.time.timestamp() * _MICROSECONDS))
-    disagrees = bool(contrary) or any(each.disagrees for each in against)
+    disagrees = item.mails > 0 and (bool(contrary) or any(each.disagrees for each in against))
     probed = Probed(look.time, look.vantage, look.answers[level], disagrees, tuple(noted))
     if item.verdict is Verdict.SAFE and against:
         reasons = (*(f"probe of {date}: {words}" for words in noted), *item.reasons)

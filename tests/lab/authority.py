@@ -34,10 +34,10 @@ def _name(common: str) -> x509.Name:
 class Authority:
     """A CA that lives for one run. Its own certificate is written to ``folder/ca.pem``."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str = "Lab Root") -> None:
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = _name("Lab Root")
+        self._name = _name(name)
         self.path = folder / "ca.pem"
         certificate = self._sign(self._name, self._key, [], ca=True)
         self.path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))

@@ -6,7 +6,7 @@ import pickle
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -117,9 +117,18 @@ def _fates(scenario: Scenario, truth: Path, waiting: set[str]) -> dict[str, Fate
     return fates
 
 
-def run_scenario(scenario: Scenario, setup: Setup, folder: Path) -> Result:
+def nothing_more(_network: Network, _resolver: str, _authority: Path) -> None:
+    """Do nothing when the mail is done."""
+
+
+def run_scenario(
+    scenario: Scenario, setup: Setup, folder: Path, then: Callable[[Network, str, Path], None] = nothing_more
+) -> Result:
     """
     Send a scenario's mail with a mail server set up as told; everything is written below ``folder``.
+
+    ``then`` is called when the mail is done, while all receivers are still there: with the network, the address of the
+    MTA's resolver, and the file of the lab's authority.
 
     Takes the scenario's seconds and about half a minute more. Raises CalledProcessError or RuntimeError where a part of
     the lab does not work; ``daemon.out`` in ``folder`` has the MTA's own words then.
@@ -143,4 +152,5 @@ def run_scenario(scenario: Scenario, setup: Setup, folder: Path) -> Result:
             # glibc hides from the MTA that an answer was validated, unless told to trust the resolver.
             machine.replace_file("/etc/resolv.conf", f"nameserver {resolver}\noptions trust-ad\n")
             waiting = _drive(server, network, mails, log)
+            then(network, resolver, authority.path)
     return Result(log, plan.truth, setup, _fates(scenario, plan.truth, waiting))

@@ -1,5 +1,5 @@
 """
-Names with DNSSEC: NSD serves a signed zone ``example``, Unbound beside the MTA validates it.
+Names with DNSSEC: NSD serves a signed root and a signed zone ``example``, Unbound beside the MTA validates them.
 
 Domains that are not signed are delegated without DS records to the lab's small server (:mod:`tests.lab.names`), as most
 of the world's are: the resolver answers for them without the AD bit. Keys are made anew for each run.
@@ -21,6 +21,7 @@ import dns.name
 import dns.rdataclass
 import dns.rdataset
 import dns.rdatatype
+import dns.rdtypes.ANY.DNSKEY
 import dns.rdtypes.ANY.RRSIG
 import dns.zone
 from cryptography import x509
@@ -46,6 +47,17 @@ remote-control:
 zone:
   name: "{_ORIGIN}"
   zonefile: "example.zone"
+zone:
+  name: "."
+  zonefile: "root.zone"
+"""
+_ROOT_ZONE = f"""\
+$TTL 30
+@ IN SOA ns.{_ORIGIN} hostmaster.{_ORIGIN} 1 3600 600 86400 5
+@ IN NS ns.{_ORIGIN}
+{_ORIGIN} IN NS ns.{_ORIGIN}
+{_ORIGIN} IN DS {{ds}}
+ns.{_ORIGIN} IN A {SIGNED_DNS_SERVER}
 """
 _UNBOUND = """\
 server:
@@ -63,11 +75,8 @@ server:
 remote-control:
   control-enable: no
 stub-zone:
-  name: "{origin}"
-  stub-addr: {signed}
-stub-zone:
   name: "."
-  stub-addr: {unsigned}
+  stub-addr: {signed}
 """
 
 
@@ -76,11 +85,12 @@ class SignedZone:
 
     def __init__(self, world: World, certificates: Mapping[str, Path], authority: Path) -> None:
         self._authority = authority
-        key = ec.generate_private_key(ec.SECP256R1())
-        dnskey = dns.dnssec.make_dnskey(key.public_key(), dns.dnssectypes.Algorithm.ECDSAP256SHA256, flags=257)
-        self.anchor = f"{_ORIGIN} DNSKEY {dnskey.to_text()}"
         zone = dns.zone.from_text("\n".join(self._lines(world, certificates)), _ORIGIN, relativize=False)
-        dns.dnssec.sign_zone(zone, keys=[(key, dnskey)], lifetime=86_400)
+        dnskey = _sign(zone)
+        digest = dns.dnssec.make_ds(dns.name.from_text(_ORIGIN), dnskey, "SHA256")
+        root = dns.zone.from_text(_ROOT_ZONE.format(ds=digest.to_text()), ".", relativize=False)
+        self.anchor = f". DNSKEY {_sign(root).to_text()}"
+        self.root_text = root.to_text()
         for domain in world.domains:
             if domain.bogus:
                 _spoil(zone, domain.name, dns.rdatatype.MX)
@@ -123,6 +133,14 @@ class SignedZone:
                 yield f"3 1 1 {key}"
 
 
+def _sign(zone: dns.zone.Zone) -> dns.rdtypes.ANY.DNSKEY.DNSKEY:
+    """Sign a zone with a new key, and return the record of it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    dnskey = dns.dnssec.make_dnskey(key.public_key(), dns.dnssectypes.Algorithm.ECDSAP256SHA256, flags=257)
+    dns.dnssec.sign_zone(zone, keys=[(key, dnskey)], lifetime=86_400)
+    return dnskey
+
+
 def _zones(world: World) -> set[str]:
     return {zone_of(domain.name) for domain in world.domains} | {zone_of(host.name) for host, _ in world.hosts()}
 
@@ -158,10 +176,9 @@ def signed_names(network: Network, zone: SignedZone, folder: Path) -> Iterator[N
         server.overlay("/var/lib/nsd")
         (settings / "nsd.conf").write_text(_NSD)
         (settings / "example.zone").write_text(zone.text)
+        (settings / "root.zone").write_text(zone.root_text)
         server.start(["nsd", "-d", "-c", "/etc/nsd/nsd.conf"])
-        conf = _UNBOUND.format(
-            resolver=RESOLVER, anchor=zone.anchor, origin=_ORIGIN, signed=SIGNED_DNS_SERVER, unsigned=DNS_SERVER
-        )
+        conf = _UNBOUND.format(resolver=RESOLVER, anchor=zone.anchor, signed=SIGNED_DNS_SERVER)
         (resolver.overlay("/etc/unbound") / "unbound.conf").write_text(conf)
         resolver.start(["unbound", "-d", "-c", "/etc/unbound/unbound.conf"])
         _await(resolver, folder)

@@ -12,15 +12,15 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from tlsmon.evidence.looks import Look, LookedAt, Looks
-from tlsmon.evidence.model import Observation, Sender, SenderFacts, Standing
+from tlsmon.evidence.model import Address, Observation, Sender, SenderFacts, Standing
 from tlsmon.verdict.fates import Seen
 from tlsmon.verdict.model import Judgement, Probed, Verdict
 from tlsmon.verdict.words import day
 
 _NAMED: Final = frozenset({"verify", "secure"})
 _NO_ROUTE: Final = {
-    "null": "the domain takes no mail any more (null MX)",
-    "missing": "the domain has neither an MX record nor an address any more",
+    "null": "the domain takes no mail (null MX)",
+    "missing": "the domain has neither an MX record nor an address",
 }
 _FAILS: Final = {
     "not_offered": "does not offer STARTTLS",
@@ -31,15 +31,15 @@ _MICROSECONDS: Final = 1_000_000
 
 
 class _Opinions:
-    """What the looks say of hosts at a level."""
+    """What the looks say of addresses at a level."""
 
     def __init__(self, looks: Looks, level: str) -> None:
         self._looks, self._level = looks, level
-        self._known: dict[tuple[str, str], str] = {}
+        self._known: dict[tuple[str, Address], str] = {}
 
-    def of(self, domain: str, host: str) -> str:
+    def of(self, domain: str, address: Address) -> str:
         """Return ``yes``, ``no`` or ``unknown``; for ``verify`` whoever's mail it is, as the name is the host's."""
-        key = ("" if self._level == "verify" else domain, host)
+        key = ("" if self._level == "verify" else domain, address)
         if key not in self._known:
             self._known[key] = _opinion(self._looks, self._level, *key)
         return self._known[key]
@@ -60,7 +60,7 @@ def told(
         observation = item.observation
         if item.standing is not Standing.OPEN or not _is_open_to_looks(observation, level):
             return item
-        said = opinions.of(observation.domain, observation.address.host)
+        said = opinions.of(observation.domain, observation.address)
         validates = sender_validates or facts[observation.sender].uses_dane
         if said == "yes" and (level in _NAMED or (validates and observation.sender.mta == "postfix")):
             return item._replace(standing=Standing.GOOD)
@@ -77,18 +77,24 @@ def _is_open_to_looks(observation: Observation, level: str) -> bool:
     return level == "dane-only"
 
 
-def _opinion(looks: Looks, level: str, domain: str, host: str) -> str:
-    """Return what the looks say of a host together: ``yes`` only where all that tell anything do."""
-    relevant = looks.by_domain.get(domain, ()) if domain else looks.by_host.get(host, ())
-    every = [_of_host(look.hosts().get(host, []), level, looks.moment) for look in relevant]
+def _opinion(looks: Looks, level: str, domain: str, address: Address) -> str:
+    """Return what the looks say of an address together: ``yes`` only where all that tell anything do."""
+    relevant = looks.by_domain.get(domain, ()) if domain else looks.by_host.get(address.host, ())
+    every = [_of_one(_looked_at(look, address), level, looks.moment) for look in relevant]
     telling = [each for each in every if each != "unknown"]
     if telling and telling[-1] == "no":
         return "no"
     return "yes" if telling and set(telling) == {"yes"} else "unknown"
 
 
-def _of_host(addresses: Sequence[LookedAt], level: str, moment: datetime) -> str:
-    """Return what one look says of a host: ``no`` only for a fault that the log of an encrypted session cannot show."""
+def _looked_at(look: Look, address: Address) -> list[LookedAt]:
+    """Return the address as a look found it; all of its host where DNS gave other ones then."""
+    every = look.hosts().get(address.host, [])
+    return [each for each in every if each.ip == address.ip] or every
+
+
+def _of_one(addresses: Sequence[LookedAt], level: str, moment: datetime) -> str:
+    """Return what one look says: ``no`` only for a fault that the log of an encrypted session cannot show."""
     answers = {each.answers[level] for each in addresses}
     if answers == {"yes"}:
         expired = any(each.not_after is not None and each.not_after <= moment for each in addresses)
@@ -121,7 +127,7 @@ def _reviewed(item: Judgement, seen: Sequence[Seen], level: str, looks: Looks) -
     contrary = _contrary(item, look, level)
     noted = [each.words for each in against] + contrary
     date = day(int(look.time.timestamp() * _MICROSECONDS))
-    disagrees = bool(contrary) or any(each.disagrees for each in against)
+    disagrees = item.mails > 0 and (bool(contrary) or any(each.disagrees for each in against))
     probed = Probed(look.time, look.vantage, look.answers[level], disagrees, tuple(noted))
     if item.verdict is Verdict.SAFE and against:
         reasons = (*(f"probe of {date}: {words}" for words in noted), *item.reasons)

@@ -24,6 +24,8 @@ _CAUSES = {
     "cert_expired": "has a certificate that is expired or not yet valid",
     "dane": "fails DANE",
 }
+_NAMED = ("verify", "secure")
+_NEW = ("TLSv1.2", "TLSv1.3")
 
 
 class Grounds(NamedTuple):
@@ -112,6 +114,8 @@ def _cause(grounds: Grounds, address: Address) -> str:
         return named
     if any(item.security == "plaintext" for item in causes):
         return "took mail in clear"
+    if grounds.level in _NAMED and any(item.authentication == "trusted" and item.protocol in _NEW for item in causes):
+        return _CAUSES["cert_name"]  # nothing else is wrong with it; a probe told the name
     old = next((item.protocol for item in causes if item.protocol), None)
     untrusted = next((item.authentication for item in causes if item.authentication), None)
     if untrusted == "anonymous":

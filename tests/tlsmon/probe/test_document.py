@@ -27,7 +27,7 @@ from tlsmon.probe.model import (
     Trust,
     Why,
 )
-from tlsmon.store.probes import Probes
+from tlsmon.store.probes import COLUMNS, Probes
 from tlsmon.store.table import StoreError
 
 RESULTS = {
@@ -138,3 +138,11 @@ def test_one_address_of_many() -> None:
     """An address that passes and one that does not are told apart."""
     document = to_document(judged(both(GOOD), replace(changed(ending=Ending.REFUSED), ip="192.0.2.2")))
     assert [each["plain"]["ending"] for each in document["hosts"][0]["reached"]] == ["encrypted", "refused"]
+
+
+def test_columns_are_documented() -> None:
+    """docs/store.md names every column of the table and of its addresses."""
+    page = (Path(__file__).parents[3] / "docs/store.md").read_text()
+    section = page.partition("## What probes found")[2].partition("## Exactly once")[0]
+    names = [*COLUMNS.names, *(field.name for field in COLUMNS.field("addresses").type.value_type)]
+    assert [name for name in names if f"`{name}`" not in section] == []

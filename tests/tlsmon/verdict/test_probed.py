@@ -93,7 +93,7 @@ def judged(story: str, *found: Look, level: Level = Level.ENCRYPT, validates: bo
         pytest.param("a=epep", look(host("a")), DELAYS, "only mail that passes", id="never undoes delays"),
         pytest.param("a=e.e.e b=.p.p", look(host("a"), clear("b")), SAFE, "", id="the log knows it"),
         pytest.param("a=eeeee", look(host("b")), UNPROVEN, "a.example.com did: the domain may have moved", id="moved"),
-        pytest.param("a=eeeee", look(route="null"), UNPROVEN, "takes no mail any more", id="null MX"),
+        pytest.param("a=eeeee", look(route="null"), UNPROVEN, "takes no mail (null MX)", id="null MX"),
         pytest.param("a=eeeee", look(route="missing"), UNPROVEN, "neither an MX record", id="gone"),
         pytest.param("a=eeeee", look(route="untold"), SAFE, "", id="DNS did not answer"),
         pytest.param("a=eeeee", look(host("a"), left_out=3), UNPROVEN, "3 further MX hosts", id="too many hosts"),
@@ -126,6 +126,11 @@ def test_encrypt(story: str, found: Look, verdict: Verdict | None, words: str) -
         pytest.param("a=eeeee other=t", [look(host("a"))], UNPROVEN, id="the log does not tell of trust"),
         pytest.param("a=ppppp", [look(host("a"))], LOSES, id="clear text is clear text"),
         pytest.param("a=t.t.t b=.t.t", [look(host("a"), host("b", NO))], SAFE, id="rerouted"),
+        pytest.param("a=ttttt", [look(host("a"), host("a", NO, "192.0.2.9"))], UNPROVEN, id="an address unseen"),
+        pytest.param("a=ttttt", [look(host("a", ip="192.0.2.8"))], SAFE, id="other addresses now"),
+        pytest.param(
+            "a=ttttt", [look(host("a", ip="192.0.2.8"), host("a", NO, "192.0.2.9"))], UNPROVEN, id="one of others"
+        ),
         pytest.param("a=ttttt", [look(host("a"), host("b", NO, "192.0.2.9"))], UNPROVEN, id="backup with another name"),
         pytest.param(
             "a=ttttt", [look(host("a", NO), time=BEGIN), look(host("a"))], UNPROVEN, id="another name lately"
@@ -196,6 +201,14 @@ def test_disagreement_is_shown() -> None:
     assert not judged("a=eeeee", look(host("a"), clear("b"))).probed.disagrees  # type: ignore[union-attr]
     assert judged("a=eeeee", look(clear("a"))).probed.disagrees  # type: ignore[union-attr]
     assert judged("a=eeeee").probed is None
+
+
+def test_why_a_name_loses() -> None:
+    """The reason names the certificate, not the protocol; an old protocol remains the reason where it is one."""
+    named = judged("a=ttttt", look(host("a", NO)), level=Level.VERIFY)
+    assert "a.example.com has a certificate for another name: 5 of 5 sessions" in named.reasons
+    old = judged("a=11111", look(host("a", NO)), level=Level.VERIFY)
+    assert "a.example.com uses TLSv1, which this level refuses: 5 of 5 sessions" in old.reasons
 
 
 def test_a_smarthost_is_not_the_mx() -> None:

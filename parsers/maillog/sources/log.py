@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self, TypeAlias, cast
 
-from maillog.errors import UnreadableSourceError
+from maillog.errors import DamagedSourceError, UnreadableSourceError
 from maillog.sources.decompress import (
     DECODING_ERRORS,
     HEAD,
@@ -151,6 +151,7 @@ class Log:
         self.plain = not isinstance(origin, _Stream) and self._compression is None
         self.size = origin.size
         self.latest = self._written() or origin.changed or clock()
+        self._checked = False
         self._only = self._cursor(0) if isinstance(origin, _Stream) else None
 
     def pieces(self, start: int = 0, size: int = PIECE) -> Iterator[bytes]:
@@ -161,7 +162,8 @@ class Log:
         Nothing comes where the log is not that long. A pipe goes on where its last piece ended and cannot go back.
 
         Raises UnreadableSourceError, after all pieces that could be read. Where compressed data is damaged, not only
-        cut off, up to 16 KiB (zstd: 128 KiB) before the damage are missing.
+        cut off, it is a DamagedSourceError: up to 16 KiB (zstd: 128 KiB) before that are missing, and what was given
+        may be wrong, for a checksum stands at the end.
         """
         cursor = self._only or self._cursor(start)
         if start < cursor.offset:
@@ -172,6 +174,23 @@ class Log:
             pass
         while piece := cursor.take(size):
             yield piece
+
+    def check(self) -> None:
+        """
+        Raise DamagedSourceError where a compressed file is damaged anywhere; the checksums stand at its end.
+
+        Reads it through once. A file that is only cut off passes; so does everything that is not a compressed file.
+        """
+        if self._checked or self.plain or self._only:
+            return
+        self._checked = True
+        try:
+            for _ in self.pieces():
+                pass
+        except DamagedSourceError:
+            raise
+        except UnreadableSourceError:
+            return
 
     def head(self, limit: int) -> bytes:
         """Return the text up to the first line end or a little more, at most ``limit`` bytes; a pipe gives it again."""
@@ -215,16 +234,17 @@ class Log:
                 offset += len(chunk)
                 yield chunk
         except EOFError as error:
-            raise UnreadableSourceError(self._broken("ends too early", offset)) from error
+            raise UnreadableSourceError(self._broken("ends too early", offset, "was read")) from error
         except DECODING_ERRORS as error:
-            raise UnreadableSourceError(self._broken(f"cannot be read ({error})", offset)) from error
+            broken = self._broken(f"cannot be read ({error})", offset, "may be wrong, too")
+            raise (UnreadableSourceError(broken) if kind is None else DamagedSourceError(broken)) from error
 
-    def _broken(self, what: str, offset: int) -> str:
+    def _broken(self, what: str, offset: int, before: str) -> str:
         if self._compression is None:
             return f"{self._shown}: {what} after {offset} bytes. Check the disk or the network share that holds it."
         return (
             f"{self._shown}: the {self._compression.name} data {what}, after {offset} bytes of text. The text before "
-            f"that was read. Test the file with {self._compression.name} -t, get a complete copy and read it again."
+            f"that {before}. Test the file with {self._compression.name} -t, get a complete copy and read it again."
         )
 
     def _written(self) -> datetime | None:

@@ -9,5 +9,9 @@ class UnreadableSourceError(MaillogError):
     """A file cannot be opened, or ends or breaks inside its compression. What could be read was given before."""
 
 
+class DamagedSourceError(UnreadableSourceError):
+    """Compressed data is damaged, not only cut off: what was read before that may be wrong, too."""
+
+
 class CarryError(MaillogError):
     """A saved reading state does not fit this version or this log."""

@@ -324,19 +324,21 @@ def listeners(
     return Listeners(progress or nobody.progress, unread or nobody.unread, stop or nobody.stop)
 
 
-def ingest(settings: Config, names: Sequence[str], listeners: Listeners | None = None) -> Report:
+def ingest(settings: Config, names: Sequence[str], told: Listeners | None = None, cluster: str | None = None) -> Report:
     """
     Bring what is new in logs into the store; make the store where there is none.
 
-    ``names``: files, patterns, ``-`` for standard input. Problems of single logs stand in the report.
-    Raises StoreError.
+    ``names``: files, patterns, ``-`` for standard input. Problems of single logs stand in the report. ``cluster``: a
+    Dask scheduler, see :mod:`tlsmon.ingest.fleet`. Raises StoreError, TlsmonError where the cluster does not answer.
     """
+    from tlsmon.ingest import cluster as dask
     from tlsmon.ingest.many import Ingest
-    from tlsmon.ingest.one import Listeners
     from tlsmon.store.table import Table
 
-    table = Table.open_or_create(settings.store)
-    return Ingest(table, _read_settings(settings), listeners or Listeners()).run(names)
+    table, reading, told = Table.open_or_create(settings.store), _read_settings(settings), told or listeners()
+    if cluster is not None:
+        return dask.ingest_on_cluster(cluster, table, reading, names, told.progress)
+    return Ingest(table, reading, told).run(names)
 
 
 def follow(

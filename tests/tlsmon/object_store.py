@@ -21,7 +21,7 @@ ENVIRONMENT = {
 @contextmanager
 def object_store() -> Iterator[dict[str, str]]:
     """Run the server; give the environment in which ``s3://`` means this one. The bucket ``mail`` is there."""
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-c", "from moto.server import main; main()", "-H", "127.0.0.1", "-p", str(port)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -58,7 +58,8 @@ def tlsmon(environment: dict[str, str], *arguments: object) -> "subprocess.Popen
     )
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

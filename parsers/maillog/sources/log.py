@@ -1,4 +1,4 @@
-"""One log, whatever holds it: a file, a compressed file, a pipe or standard input, as pieces of its text."""
+"""One log, whatever holds it: a file, compressed or not, an object, a pipe, standard input, as pieces of its text."""
 
 import contextlib
 import io
@@ -8,9 +8,9 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self, cast
+from typing import Self, TypeAlias, cast
 
-from maillog.errors import UnreadableSourceError
+from maillog.errors import DamagedSourceError, UnreadableSourceError
 from maillog.sources.decompress import (
     DECODING_ERRORS,
     HEAD,
@@ -20,6 +20,7 @@ from maillog.sources.decompress import (
     foreign_format_of,
     gzip_written,
 )
+from maillog.sources.objects import StoredObject, is_object
 
 STANDARD_INPUT = "-"
 
@@ -41,6 +42,9 @@ class _Stored:
 
     def __init__(self, file: io.FileIO) -> None:
         self.file = file
+        status = os.fstat(file.fileno())
+        self.size = status.st_size
+        self.changed = _moment(status.st_mtime)
 
     def head(self) -> bytes:
         return os.pread(self.file.fileno(), HEAD, 0)
@@ -56,9 +60,14 @@ class _Stored:
 
         return read
 
+    def close(self) -> None:
+        self.file.close()
+
 
 class _Stream:
     """A pipe, a terminal or standard input: can be read once."""
+
+    size = changed = None
 
     def __init__(self, file: io.BufferedIOBase) -> None:
         self.file = file
@@ -74,6 +83,12 @@ class _Stream:
             data, self._ahead = self._ahead[:count], self._ahead[count:]
             return data
         return self.file.read1(count)
+
+    def close(self) -> None:
+        self.file.close()
+
+
+_Origin: TypeAlias = _Stored | StoredObject | _Stream
 
 
 class _Cursor:
@@ -121,21 +136,22 @@ class Log:
     """
 
     name: str
-    """As it was given: a path, or ``-``."""
+    """As it was given: a path, an address (``s3://…``), or ``-``."""
     latest: datetime
     """UTC, as of the opening: no line is later than this. A log that is still being written may grow beyond it."""
     plain: bool
-    """An uncompressed regular file: offsets can be sought, and it can be opened again by its name."""
+    """An uncompressed file or object: offsets can be sought, and it can be opened again by its name."""
     size: int | None
-    """Bytes on disk; None for a pipe."""
+    """Bytes as stored; None for a pipe."""
 
-    def __init__(self, name: str, origin: _Stored | _Stream, clock: Callable[[], datetime]) -> None:
+    def __init__(self, name: str, origin: _Origin, clock: Callable[[], datetime]) -> None:
         self.name = name
         self._origin = origin
         self._compression = _compression(name, origin)
-        self.plain = isinstance(origin, _Stored) and self._compression is None
-        self.size, changed = _size_and_change(origin.file)
-        self.latest = self._written() or changed or clock()
+        self.plain = not isinstance(origin, _Stream) and self._compression is None
+        self.size = origin.size
+        self.latest = self._written() or origin.changed or clock()
+        self._checked = False
         self._only = self._cursor(0) if isinstance(origin, _Stream) else None
 
     def pieces(self, start: int = 0, size: int = PIECE) -> Iterator[bytes]:
@@ -146,7 +162,8 @@ class Log:
         Nothing comes where the log is not that long. A pipe goes on where its last piece ended and cannot go back.
 
         Raises UnreadableSourceError, after all pieces that could be read. Where compressed data is damaged, not only
-        cut off, up to 16 KiB (zstd: 128 KiB) before the damage are missing.
+        cut off, it is a DamagedSourceError: up to 16 KiB (zstd: 128 KiB) before that are missing, and what was given
+        may be wrong, for a checksum stands at the end.
         """
         cursor = self._only or self._cursor(start)
         if start < cursor.offset:
@@ -157,6 +174,23 @@ class Log:
             pass
         while piece := cursor.take(size):
             yield piece
+
+    def check(self) -> None:
+        """
+        Raise DamagedSourceError where a compressed file is damaged anywhere; the checksums stand at its end.
+
+        Reads it through once. A file that is only cut off passes; so does everything that is not a compressed file.
+        """
+        if self._checked or self.plain or self._only:
+            return
+        self._checked = True
+        try:
+            for _ in self.pieces():
+                pass
+        except DamagedSourceError:
+            raise
+        except UnreadableSourceError:
+            return
 
     def head(self, limit: int) -> bytes:
         """Return the text up to the first line end or a little more, at most ``limit`` bytes; a pipe gives it again."""
@@ -172,7 +206,7 @@ class Log:
     def close(self) -> None:
         """Close the file; standard input stays open."""
         if self.name != STANDARD_INPUT:
-            self._origin.file.close()
+            self._origin.close()
 
     def __enter__(self) -> Self:
         return self
@@ -188,9 +222,9 @@ class Log:
 
     def _cursor(self, start: int) -> _Cursor:
         sought = start if self.plain else 0
-        stored = isinstance(self._origin, _Stored)
-        read = self._origin.reader(sought) if isinstance(self._origin, _Stored) else self._origin.read
-        return _Cursor(self._chunks(read, sought), sought, fill=stored)
+        streams = isinstance(self._origin, _Stream)
+        read = self._origin.read if isinstance(self._origin, _Stream) else self._origin.reader(sought)
+        return _Cursor(self._chunks(read, sought), sought, fill=not streams)
 
     def _chunks(self, read: Read, offset: int) -> Iterator[bytes]:
         """Give the text and turn what goes wrong into an error for people."""
@@ -200,21 +234,22 @@ class Log:
                 offset += len(chunk)
                 yield chunk
         except EOFError as error:
-            raise UnreadableSourceError(self._broken("ends too early", offset)) from error
+            raise UnreadableSourceError(self._broken("ends too early", offset, "was read")) from error
         except DECODING_ERRORS as error:
-            raise UnreadableSourceError(self._broken(f"cannot be read ({error})", offset)) from error
+            broken = self._broken(f"cannot be read ({error})", offset, "may be wrong, too")
+            raise (UnreadableSourceError(broken) if kind is None else DamagedSourceError(broken)) from error
 
-    def _broken(self, what: str, offset: int) -> str:
+    def _broken(self, what: str, offset: int, before: str) -> str:
         if self._compression is None:
             return f"{self._shown}: {what} after {offset} bytes. Check the disk or the network share that holds it."
         return (
             f"{self._shown}: the {self._compression.name} data {what}, after {offset} bytes of text. The text before "
-            f"that was read. Test the file with {self._compression.name} -t, get a complete copy and read it again."
+            f"that {before}. Test the file with {self._compression.name} -t, get a complete copy and read it again."
         )
 
     def _written(self) -> datetime | None:
         """Return when the text of a gzip file was last written, as the file itself says."""
-        if not isinstance(self._origin, _Stored) or self._compression is None or self._compression.name != "gzip":
+        if isinstance(self._origin, _Stream) or self._compression is None or self._compression.name != "gzip":
             return None  # later members of a pipe are not seen yet
         with _explained(self.name):
             seconds = gzip_written(self._origin.reader())
@@ -223,9 +258,9 @@ class Log:
 
 def open_log(name: str, clock: Callable[[], datetime] = _utc_now) -> Log:
     """
-    Open a log for reading: ``name`` is a path or ``-`` for standard input.
+    Open a log for reading: ``name`` is a path, an address in an object store, or ``-`` for standard input.
 
-    Regular files, pipes and character devices can be read; gzip, bzip2, xz and zstd are unpacked on the way,
+    Regular files, objects, pipes and character devices can be read; gzip, bzip2, xz and zstd are unpacked on the way,
     recognised by their first bytes. ``clock`` gives the present time, aware; it counts where neither the file nor a
     gzip header tells when the log was written. Raises UnreadableSourceError. Opening a pipe waits for its first bytes.
     """
@@ -235,7 +270,7 @@ def open_log(name: str, clock: Callable[[], datetime] = _utc_now) -> Log:
             return Log(name, origin, clock)
         except BaseException:
             if name != STANDARD_INPUT:
-                origin.file.close()
+                origin.close()
             raise
 
 
@@ -256,7 +291,9 @@ def _standard_input() -> _Stream:
     return _Stream(cast("io.BufferedIOBase", sys.stdin.buffer))
 
 
-def _opened(name: str) -> _Stored | _Stream:
+def _opened(name: str) -> _Origin:
+    if is_object(name):
+        return StoredObject(name)
     file = io.FileIO(name)
     mode = os.fstat(file.fileno()).st_mode
     if stat.S_ISREG(mode):
@@ -267,22 +304,11 @@ def _opened(name: str) -> _Stored | _Stream:
     raise UnreadableSourceError(f"{_shown(name)}: neither a file nor a pipe. Name a log file.")
 
 
-def _compression(name: str, origin: _Stored | _Stream) -> Compression | None:
+def _compression(name: str, origin: _Origin) -> Compression | None:
     head = origin.head()
     if foreign := foreign_format_of(head):
         raise UnreadableSourceError(f"{_shown(name)}: a {foreign.name} is not read. {foreign.advice}")
     return compression_of(head)
-
-
-def _size_and_change(file: io.FileIO | io.BufferedIOBase) -> tuple[int | None, datetime | None]:
-    """Return size in bytes and time of the last change; None for what is not a regular file."""
-    try:
-        status = os.fstat(file.fileno())
-    except io.UnsupportedOperation:
-        return None, None
-    if not stat.S_ISREG(status.st_mode):
-        return None, None
-    return status.st_size, _moment(status.st_mtime)
 
 
 def _moment(seconds: float) -> datetime | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from maillog.errors import UnreadableSourceError
+from maillog.sources.objects import in_folder_of, is_object, matching
 
 _PACKED = re.compile(r"\.(?:gz|bz2|xz|zst)$")
 _DATE = r"(?:19|20)\d\d-?(?:0[1-9]|1[0-2])(?:-?(?:0[1-9]|[12]\d|3[01]))?"
@@ -38,7 +39,7 @@ class _Rotated(NamedTuple):
 
 def expand(names: Sequence[str]) -> list[str]:
     """
-    Return the names with patterns (``*``, ``?``, ``[…]``, ``**``) replaced by the sorted files that they match.
+    Return the names with patterns (``*``, ``?``, ``[…]``, ``**``) replaced by the sorted files or objects that match.
 
     For patterns that no shell expanded: from a service unit, a configuration file, or in quotes. A name that exists is
     taken as it is. Raises UnreadableSourceError for a pattern that matches nothing.
@@ -49,7 +50,8 @@ def expand(names: Sequence[str]) -> list[str]:
 def _matches(name: str) -> list[str]:
     if name == "-" or not glob.has_magic(name) or Path(name).exists():
         return [name]
-    found = sorted(glob.glob(name, recursive=True))  # noqa: PTH207, Path.glob takes no absolute pattern
+    # Path.glob takes no absolute pattern
+    found = matching(name) if is_object(name) else sorted(glob.glob(name, recursive=True))  # noqa: PTH207
     if not found:
         shown = name if name.isprintable() else ascii(name)
         raise UnreadableSourceError(
@@ -60,6 +62,9 @@ def _matches(name: str) -> list[str]:
 
 def family(path: str) -> str:
     """Return the absolute name that a log had before it was rotated and compressed: its family."""
+    if is_object(path):
+        folder, slash, name = path.rpartition("/")
+        return folder + slash + (_taken_apart(name).base if name else "")
     absolute = Path(path).absolute()
     return str(absolute.with_name(_taken_apart(absolute.name).base)) if absolute.name else str(absolute)
 
@@ -72,16 +77,23 @@ def rotated_siblings(path: str) -> list[str]:
     """
     if path == "-":
         return []
+    base = family(path).rpartition("/")[2]
+    if is_object(path):
+        return _of_family([name for name in in_folder_of(path) if name != path], base)
     absolute = Path(path).absolute()
-    base = Path(family(path)).name
     try:
-        files = [entry for entry in absolute.parent.iterdir() if entry.name != absolute.name and entry.is_file()]
+        files = [str(entry) for entry in absolute.parent.iterdir() if entry.name != absolute.name and entry.is_file()]
     except OSError as error:
         shown = path if path.isprintable() else ascii(path)
         raise UnreadableSourceError(
             f"{shown}: its folder cannot be listed ({error.strerror}). Check the name and the permissions."
         ) from error
-    rotated = [(_taken_apart(file.name), str(file)) for file in files]
+    return _of_family(files, base)
+
+
+def _of_family(names: Sequence[str], base: str) -> list[str]:
+    """Return those whose last part was ``base`` before rotation, the oldest first."""
+    rotated = [(_taken_apart(name.rpartition("/")[2]), name) for name in names]
     return [name for parts, name in sorted(rotated, key=_by_age) if parts.base == base]
 
 

@@ -1,6 +1,7 @@
 """``tlsmon ingest``: new deliveries into the store."""
 
 import signal
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +14,7 @@ from tlsmon.cli.options import Host, Internet, Logs, Store, Timezone, UnreadFile
 from tlsmon.cli.output import flush, moment, say, say_json, say_table, tell
 from tlsmon.cli.progress import progress_bar
 from tlsmon.cli.unread import unread_writer
+from tlsmon.config import SettingError
 
 _HEADER = ("log", "lines", "deliveries", "new", "unread", "first", "last")
 
@@ -26,20 +28,39 @@ def ingest(
     internet: Internet = None,
     unread: UnreadFile = None,
     follow: Annotated[bool, typer.Option("--follow", help="Go on with new lines, through rotation.")] = False,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Read on the workers of this Dask scheduler (tcp://scheduler:8786), which reach store and logs, too.",
+        ),
+    ] = None,
     format_: TableOrJson = Format.TABLE,
 ) -> None:
     """Bring new deliveries into the store, each exactly once. Run it as often as you like."""
+    if cluster is not None:
+        _refuse_on_cluster(logs, follow=follow, unread=unread)
     settings = config.resolve(store=store, host=host, timezone=timezone, internet=internet or ())
     with unread_writer(unread) as write, progress_bar() as progress:
         listeners = api.listeners(progress=progress, unread=write, stop=_stop_on_signals() if follow else Stop())
         if follow:
             api.follow(settings, logs, listeners, lambda report: _tell_round(report, format_))
             return
-        report = api.ingest(settings, logs, listeners)
+        report = api.ingest(settings, logs, listeners, cluster)
     _show(report, format_)
     _tell_problems(report)
     if report.problems:
         raise typer.Exit(Exit.UNREADABLE)
+
+
+def _refuse_on_cluster(logs: list[str], *, follow: bool, unread: Path | None) -> None:
+    """Say what only this machine can do. Raises SettingError."""
+    local = {"--follow": follow, "--unread": unread is not None, "- (standard input)": "-" in logs}
+    wrong = [name for name, given in local.items() if given]
+    if wrong:
+        raise SettingError(
+            f"{', '.join(wrong)} cannot go to a cluster.", hint="Leave out --cluster: that part works on one machine."
+        )
 
 
 def _stop_on_signals() -> Stop:

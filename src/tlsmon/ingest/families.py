@@ -76,6 +76,8 @@ def oldest_first(group: Iterable[Candidate]) -> list[Candidate]:
 
 
 def _family_key(name: str) -> str:
+    if "://" in name:
+        return sha256(family(name).encode()).hexdigest()[:32]
     # The node's name keeps apart machines that share a store and call their logs the same.
     return sha256(f"{platform.node()}\0{family(name)}".encode("utf-8", "surrogateescape")).hexdigest()[:32]
 

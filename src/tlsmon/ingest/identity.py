@@ -6,7 +6,7 @@ a new name, compression or a second run change nothing. Where the first line is 
 is another log, a further *generation*.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum, auto
 from hashlib import sha256
 from itertools import chain, count
@@ -33,6 +33,8 @@ class Place(NamedTuple):
     """From the bookmark's offset on; nothing for an older, shorter copy."""
     window: bytes = b""
     """The text under the bookmark's last mark."""
+    check: Callable[[], None] = lambda: None
+    """Raises DamagedSourceError where the text is not what was once compressed."""
 
 
 class _Comparison(Enum):
@@ -55,10 +57,10 @@ def place_of(log: Log, positions: Positions, host: str | None) -> Place | None:
         known_as = identity(line, host, generation)
         bookmark = positions.bookmark(known_as)
         if bookmark is None:
-            return Place(log.name, known_as, None, log.pieces())
+            return Place(log.name, known_as, None, log.pieces(), check=log.check)
         comparison, window, pieces = _compare(log, bookmark.marks)
         if comparison is not _Comparison.OTHER:
-            return Place(log.name, known_as, bookmark, pieces, window)
+            return Place(log.name, known_as, bookmark, pieces, window, log.check)
         if log.size is None:
             raise TlsmonError(
                 f"{log.name}: begins like a log that was read before, and goes on in another way.",

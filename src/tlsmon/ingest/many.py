@@ -7,8 +7,8 @@ goes on from there.
 
 import random
 import time
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
 from maillog.errors import CarryError, UnreadableSourceError
 from maillog.reader import ReadSettings
@@ -24,6 +24,48 @@ from tlsmon.store.table import ConflictError, Table
 
 _ATTEMPTS: Final = 20
 _PAUSE: Final = 0.05
+
+
+class Outcome(NamedTuple):
+    """What came of one or more families of logs. They add."""
+
+    logs: tuple[LogReport, ...] = ()
+    deliveries: Mapping[str, int] = {}
+    """By the log's identity, so that copies count once."""
+    problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def joined(self, other: "Outcome") -> "Outcome":
+        """Return both together."""
+        return Outcome(
+            self.logs + other.logs,
+            {**self.deliveries, **other.deliveries},
+            self.problems + other.problems,
+            self.warnings + other.warnings,
+        )
+
+    def report(self, seconds: float) -> Report:
+        """Return the report of a call that took so long."""
+        return Report(
+            list(self.logs),
+            sum(self.deliveries.values()),
+            sum(log.new_deliveries for log in self.logs),
+            round(seconds, 3),
+            list(self.problems),
+            list(self.warnings),
+        )
+
+
+def families(names: Sequence[str], settings: ReadSettings) -> tuple[list[list[Candidate]], list[str]]:
+    """Return the logs that files, patterns and ``-`` name, by family, and what is wrong with some of the names."""
+    found: dict[str, None] = {}
+    problems = []
+    for name in names:
+        try:
+            found.update(dict.fromkeys(expand([name])))
+        except UnreadableSourceError as error:
+            problems.append(str(error))
+    return grouped(candidate(name, settings) for name in found), problems
 
 
 class Ingest:
@@ -47,28 +89,19 @@ class Ingest:
         Raises StoreError where the store fails; what was committed before stays.
         """
         began = time.monotonic()
-        for group in grouped(candidate(name, self._settings) for name in self._expanded(names)):
-            self._read_family(group)
+        groups, problems = families(names, self._settings)
+        self._problems += problems
+        for group in groups:
+            self.read_family(group)
         self._table.compact()
-        return Report(
-            self._logs,
-            sum(self._seen.values()),
-            sum(log.new_deliveries for log in self._logs),
-            round(time.monotonic() - began, 3),
-            self._problems,
-            self._warnings,
-        )
+        return self.outcome().report(time.monotonic() - began)
 
-    def _expanded(self, names: Sequence[str]) -> list[str]:
-        found: dict[str, None] = {}
-        for name in names:
-            try:
-                found.update(dict.fromkeys(expand([name])))
-            except UnreadableSourceError as error:
-                self._problems.append(str(error))
-        return list(found)
+    def outcome(self) -> Outcome:
+        """Return what came of the families so far."""
+        return Outcome(tuple(self._logs), self._seen, tuple(self._problems), tuple(self._warnings))
 
-    def _read_family(self, group: Sequence[Candidate]) -> None:
+    def read_family(self, group: Sequence[Candidate]) -> None:
+        """Read the logs of one family, the oldest first. Raises StoreError."""
         previous = None
         logs, warning = completed(group, self._positions, self._settings)
         if warning:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from maillog.errors import UnreadableSourceError
+from maillog.errors import DamagedSourceError, UnreadableSourceError
 from maillog.reader import LogReader, ReadSettings, UnreadLine
 from tlsmon.ingest.identity import Place, Trail
 from tlsmon.ingest.report import NoProgress, Progress
@@ -81,17 +81,21 @@ class LogIngest:
 
         ``family``: this log is now the latest of that family. ``complete``: no more will be written to this log, so
         that its last line is whole even without a line end.
-        Raises UnreadableSourceError after committing what could be read, ConflictError, StoreError.
+        Raises UnreadableSourceError after committing what could be read, DamagedSourceError without, ConflictError,
+        StoreError.
         """
         committed = time.monotonic()
         try:
             for piece in self._waited(listeners.stop):
                 self._read(piece, listeners)
                 if len(self._rollup) >= GROUPS_LIMIT or time.monotonic() - committed > COMMIT_SECONDS:
+                    self._place.check()
                     self._commit(family)
                     committed = time.monotonic()
             if complete and self._rest and not listeners.stop.requested:
                 self._finish(listeners)
+        except DamagedSourceError:
+            raise  # nothing of it is certain, and a good copy of the log can follow
         except UnreadableSourceError:
             self._commit(family)
             raise

@@ -18,7 +18,8 @@ _TYPES = {
 SCHEMA = pa.schema([pa.field(column.name, _TYPES[column.kind], nullable=column.nullable) for column in COLUMNS])
 
 
-_ORDER = [(name, "ascending") for name in ("recipient_domain", "mx_host", "hour")]
+ORDER = [(name, "ascending") for name in ("recipient_domain", "mx_host", "hour")]
+"""How the rows of a commit are sorted."""
 
 
 def table_of(rows: Sequence[Row]) -> pa.Table:
@@ -26,7 +27,7 @@ def table_of(rows: Sequence[Row]) -> pa.Table:
     flat = ((*key, *span) for key, span in rows)
     columns = zip(*flat, strict=True) if rows else ([] for _ in SCHEMA)
     arrays = [pa.array(values, field.type) for values, field in zip(columns, SCHEMA, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=SCHEMA).sort_by(_ORDER)
+    return pa.Table.from_arrays(arrays, schema=SCHEMA).sort_by(ORDER)
 
 
 def rows_of(table: pa.Table) -> Iterable[Row]:

@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Field, QueryBuilder, Transaction, write_deltalake
+from deltalake import (
+    CommitProperties,
+    DeltaTable,
+    Field,
+    QueryBuilder,
+    Transaction,
+    WriterProperties,
+    write_deltalake,
+)
 from deltalake.exceptions import CommitFailedError
 from deltalake.schema import PrimitiveType
 
@@ -27,6 +35,12 @@ NAME = "rows"
 
 _SMALL_FILES = 64
 """So many files are compacted into few."""
+
+_LARGE_FILE = 50_000_000
+"""Bytes from which a file stays as it is."""
+
+WRITER = WriterProperties(compression="ZSTD", max_row_group_size=1 << 17)
+"""Some days of a busy server in a row group: a question about a month passes over the others by their hours."""
 
 _COMMIT_RETRIES = 100
 """Each costs a look at what the faster one committed; to give up costs reading the log again."""
@@ -115,7 +129,9 @@ class Table:
         )
         with explained(self.location):
             try:
-                write_deltalake(self._table, rows, mode="append", commit_properties=properties)
+                write_deltalake(
+                    self._table, rows, mode="append", writer_properties=WRITER, commit_properties=properties
+                )
             except CommitFailedError as error:
                 raise ConflictError(str(error)) from error
 
@@ -153,10 +169,11 @@ class Table:
         Rows and transactions stay as they are. Where another process changes the table meanwhile, it is left for
         the next time. Raises StoreError.
         """
-        if len(self._table.file_uris()) < _SMALL_FILES:
+        sizes = pa.table(self._table.get_add_actions(flatten=True))["size_bytes"].to_pylist()
+        if sum(size < _LARGE_FILE for size in sizes) < _SMALL_FILES:
             return False
         with explained(self.location), contextlib.suppress(CommitFailedError):
-            self._table.optimize.compact()
+            self._table.optimize.compact(writer_properties=WRITER)
             self._table.vacuum(dry_run=False)  # the table's own retention: a week
         return True
 

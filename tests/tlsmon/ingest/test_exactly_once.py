@@ -1,16 +1,20 @@
 """Each delivery once: cuts, rotation, compression, copies, kills and competitors."""
 
+import bz2
 import gzip
+import lzma
 import os
 import random
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.tlsmon.logs import contents, day, encrypted, ingest, line, logs, silent, total
@@ -291,3 +295,38 @@ def test_two_at_once(tmp_path: Path, store: Path) -> None:
     assert total(store) == 1600
     ingest(tmp_path / "alone", *logs_)
     assert contents(tmp_path / "alone") == contents(store)
+
+
+def zstd(text: bytes) -> bytes:
+    """Return the text as `zstd` writes it, with a checksum at the end."""
+    return zstandard.ZstdCompressor(write_checksum=True).compress(text)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, zstd], ids=["gz", "bz2", "xz", "zst"])
+def test_damaged_file_counts_nothing(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    """A flipped bit turns text into other text long before the checksum tells: none of it counts, a good copy does."""
+    text = day(1500)
+    packed = pack(text)
+    draw = random.Random(11)
+    for number in range(6):
+        store, log = tmp_path / str(number), tmp_path / "mail.log.packed"
+        damaged = bytearray(packed)
+        damaged[draw.randrange(300, len(packed) - 8)] ^= 1 << draw.randrange(8)
+        log.write_bytes(damaged)
+        report = ingest(store, log)
+        assert (report.new_deliveries, total(store)) == (0, 0)
+        assert len(report.problems) == 1
+        log.write_bytes(packed)
+        assert ingest(store, log).new_deliveries == 1500
+
+
+def test_damaged_file_is_found_before_a_commit_in_between(tmp_path: Path, store: Path) -> None:
+    """Where much comes together, the file is checked before the first commit, not after it."""
+    log = tmp_path / "mail.log.gz"
+    packed = bytearray(gzip.compress(day(3000)))
+    packed[-6] ^= 1  # the checksum
+    log.write_bytes(packed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tlsmon.ingest.one.GROUPS_LIMIT", 1)
+        assert "may be wrong, too" in ingest(store, log).problems[0]
+    assert total(store) == 0

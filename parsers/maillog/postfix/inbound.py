@@ -114,7 +114,10 @@ class Inbound:
     # --- lines -------------------------------------------------------------------------------------------------------
     def feed(self, record: Record) -> list[Found]:
         """Take a line of smtpd(8)."""
-        event = read_server_event(record.text)
+        return self.react(record, read_server_event(record.text))
+
+    def react(self, record: Record, event: ServerEvent) -> list[Found]:
+        """Take a line of smtpd(8) and what it tells."""
         server, gone = self._servers.get((record.instance, record.pid), record.time)
         found: list[Found] = [delivery for one in gone for delivery in self._end(one)]
         match event:
@@ -150,13 +153,14 @@ class Inbound:
     def sender(self, record: Record) -> list[Delivery]:
         """Take a line of qmgr(8)."""
         said = read_sender(record.text) if self._mails else None
-        if said is None:
-            return []
-        queue_id, domain = said
+        return self.accepted(record.time, *said) if said else []
+
+    def accepted(self, time: datetime, queue_id: str, domain: str | None) -> list[Delivery]:
+        """Note that a mail is in the queue, and the domain of its sender."""
         mail = self._mails.get(queue_id)
         if mail is None or mail.accepted:
             return []
-        if record.time - mail.time > ACCEPTED_WITHIN:  # another mail under the same id
+        if time - mail.time > ACCEPTED_WITHIN:  # another mail under the same id
             del self._mails[queue_id]
             return []
         mail.accepted, mail.sender_domain = True, domain

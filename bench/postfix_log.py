@@ -2,8 +2,8 @@
 A day of a busy Postfix 3.7 as syslog writes it: the lines of all daemons, interleaved as real ones are.
 
 The texts are those of ``sample_logs``. A mail comes in over smtpd and goes out over one of some dozens of smtp
-processes; lines of many mails overlap. 16 % of the mails go to several recipients, some connections are used again, some
-hosts fail, greylist or refuse.
+processes; lines of many mails overlap. 16 % of the mails go to several recipients, some connections are used again,
+some hosts fail, greylist or refuse.
 """
 
 import heapq
@@ -21,8 +21,7 @@ _SENDERS = ("news@sender.example", "shop@sender.example", "anna@sender.example",
 _REPLIES = (
     "250 2.0.0 Ok: queued as {0:010X}",
     "250 2.0.0 OK  17400{0:05d} a640c23a62f3a-abc{0:09d}si12345678ejc.412 - gsmtp",
-    "250 2.6.0 <{0:012d}@client.sender.example> [InternalId={0:014d}, Hostname=AM0.provider.example] 15420 bytes in "
-    "0.112, 134.2 KB/sec Queued mail for delivery",
+    "250 2.6.0 <{0:012d}@client.sender.example> [InternalId={0:014d}, Hostname=AM0.provider.example] 15420 bytes",
     "250 OK id=1tRq{0:06d}-00AbCd-1x",
 )
 _CLIENT_TLS = (
@@ -138,12 +137,14 @@ class PostfixLog:
         for number in range(recipients):
             local = f"user{(self._serial * 31 + number) % 9973}"
             if chance > 0.985:
-                what = f"dsn=5.1.1, status=bounced (host {host.name}[{host.ip}] said: 550 5.1.1 User unknown (in reply to RCPT TO command))"
+                said = f"host {host.name}[{host.ip}] said: 550 5.1.1 User unknown (in reply to RCPT TO command)"
+                what = f"dsn=5.1.1, status=bounced ({said})"
             else:
                 what = f"dsn=2.0.0, status=sent ({reply})"
             self._add(
                 end,
-                f"smtp[{pid}]: {queue_id}: to=<{local}@{domain.name}>, relay={host.name}[{host.ip}]:25, {use}{delays}, {what}",
+                f"smtp[{pid}]: {queue_id}: to=<{local}@{domain.name}>, relay={host.name}[{host.ip}]:25, "
+                f"{use}{delays}, {what}",
             )
         self._free(pid, end, host)
         return end

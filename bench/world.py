@@ -1,5 +1,5 @@
 """
-The mail world that the generated logs are about: recipient domains, the hosts that take their mail, and how they behave.
+The mail world that generated logs are about: recipient domains, the hosts that take their mail, how they behave.
 
 Made from a seed, so that everybody measures with the same logs. Names end in ``.example``, addresses are documentation
 and test networks (RFC 5737, RFC 2544).
@@ -17,8 +17,7 @@ _SUMMARIES = (
     f"{_TLS13} server-signature RSA-PSS (2048 bits) server-digest SHA256",
     f"{_TLS13} server-signature ECDSA (prime256v1) server-digest SHA256",
     f"{_TLS13} server-signature RSA-PSS (4096 bits) server-digest SHA256",
-    "TLSv1.3 with cipher TLS_AES_128_GCM_SHA256 (128/128 bits) key-exchange X25519 "
-    "server-signature ECDSA (P-256) server-digest SHA256",
+    "TLSv1.3 with cipher TLS_AES_128_GCM_SHA256 (128/128 bits) key-exchange X25519 server-signature ECDSA (P-256)",
     "TLSv1.2 with cipher ECDHE-RSA-AES256-GCM-SHA384 (256/256 bits)",
     "TLSv1.2 with cipher ECDHE-ECDSA-AES128-GCM-SHA256 (128/128 bits)",
     "TLSv1 with cipher AES256-SHA (256/256 bits)",

@@ -16,9 +16,8 @@ from maillog.model import DeliveryReader, Mta, Record, Source
 from maillog.postfix.both_ways import PostfixBothWays
 from maillog.postfix.events import LOST
 from maillog.postfix.inbound_screen import PROGRAM, inbound_hits
-from maillog.postfix.screen import PROGRAMS
+from maillog.postfix.screen import PROGRAMS, of_others
 from maillog.postfix.screen import hits as outbound_hits
-from maillog.postfix.screen import of_others
 from maillog.scope import IpNetwork
 
 

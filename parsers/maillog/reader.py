@@ -8,13 +8,14 @@ be written and read again for each. :func:`read_deliveries` reads whole logs.
 from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from maillog.counts import Counts
 from maillog.errors import CarryError
 from maillog.formats import new_reader, reader_key, relevant_lines
 from maillog.framing import Framer, FrameSettings, Unframed
 from maillog.model import Delivery, DeliveryReader, JsonValue, Mta, Relay, Scope, Unread
+from maillog.postfix.both_ways import PostfixBothWays
 from maillog.postfix.lane import Head, Lane, head_of
 from maillog.scope import IpNetwork, in_networks
 from maillog.sources import open_log
@@ -194,8 +195,9 @@ class LogReader:
             return None
         lane = self._lanes.get(head)
         if lane is None:
-            reader = partial(self._reader, (Mta.POSTFIX, head.host, None), [])
-            lane = self._lanes[head] = Lane(head, reader, self._framer.time_of, self._read_text)
+            lane = self._lanes[head] = Lane(
+                head, partial(self._postfix, head.host), self._framer.time_of, self._read_text
+            )
         return lane
 
     def _read_with(self, lane: Lane, text: bytes, begin: int, found: list[Delivery], unread: list[UnreadLine]) -> None:
@@ -255,6 +257,10 @@ class LogReader:
                 found += self._readers.pop(next(iter(self._readers))).held()
             reader = self._readers[key] = new_reader(*key, self._settings.internet)
         return reader
+
+    def _postfix(self, host: str) -> PostfixBothWays:
+        reader = self._reader((Mta.POSTFIX, host, None), [])  # nothing is found: there are few hosts
+        return cast("PostfixBothWays", reader)
 
     def _too_long(self, start: int, text: bytes) -> UnreadLine:
         return UnreadLine(self._lines + 1, self._offset + start, TOO_LONG, _shown(text))

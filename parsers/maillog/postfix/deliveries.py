@@ -386,6 +386,7 @@ class PostfixDeliveries:
 
 
 def encrypted(summary: Summary, evidence: Evidence, status: TlsStatus | None) -> Tls:
+    """Return what a session with this summary is."""
     trust = summary.trust
     if status and status.final in _DANE and trust is Authentication.VERIFIED:
         trust = Authentication.DANE
@@ -393,6 +394,7 @@ def encrypted(summary: Summary, evidence: Evidence, status: TlsStatus | None) ->
 
 
 def relay_key(host: str | None, ip: str | None, port: int | None) -> str:
+    """Return what relays are remembered by."""
     return f"{host}[{ip}]:{port}"
 
 

@@ -1,19 +1,18 @@
 """
 The fast lane: the lines that make up nearly all of a Postfix log, many at once.
 
-Two kinds of lines are common: the TLS summary of a new session, and ``status=sent`` of a mail that this session carried.
-The lane finds them in a whole piece of the log with one pattern and follows the sessions by looking up what it has seen
-before. It has no opinion of its own: what a phrase means it learns from :func:`maillog.postfix.events.read_event`, once
-for each distinct phrase, and whatever is not exactly the common case goes through
-:meth:`maillog.postfix.deliveries.PostfixDeliveries.feed` like any other record. ``tests/maillog/postfix/test_lane.py``
-holds the two against each other.
+Most lines are of a few kinds: TLS summaries, ``status=sent`` of a mail that such a session carried, and the lines of
+smtpd(8) and qmgr(8) about a mail that comes in. The lane finds them in a whole piece of the log with one pattern and
+follows the sessions by looking up what it has seen before. It has no opinion of its own: what a phrase means it learns
+from the readers of events, once for each distinct phrase, and what is not exactly the common case goes through the
+readers of deliveries like any other record. ``tests/maillog/postfix/test_lane.py`` holds the two against each other.
 
 A lane is made for one *head*: what stands between the time stamp and the program, such as `` mail postfix/``.
 """
 
 import re
 from collections.abc import Callable, Hashable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple, TypeVar
 
 from maillog.counts import MICROSECONDS_PER_HOUR, Counts, Group, microseconds
@@ -33,11 +32,11 @@ from maillog.model import (
     Tls,
     Unread,
 )
+from maillog.phrases import domain_of
 from maillog.postfix.both_ways import PostfixBothWays
 from maillog.postfix.deliveries import PostfixDeliveries, encrypted, relay_key
-from maillog.postfix.events import Attempt, Handshake, Peer, TlsStatus, read_event
-from maillog.phrases import domain_of
-from maillog.postfix.grammar import Summary
+from maillog.postfix.events import Attempt, Handshake, Peer, read_event
+from maillog.postfix.grammar import Summary, TlsStatus
 from maillog.postfix.screen import OTHERS
 from maillog.postfix.sessions import FIRST_SLACK, MAX_IDLE, Process, Session
 from maillog.postfix.smtpd_events import (
@@ -72,7 +71,8 @@ _SMTPD = (
     r"|[0-9A-Za-z]+: (?:client=|reject: |lost connection after STARTTLS)[^\n]*)"
 )
 _QMGR = (
-    r"qmgr\[\d{1,10}\]: ([0-9A-Za-z]{5,32}): from=<([^<>\n]*)>, size=\d{1,20}, nrcpt=\d{1,9} \(queue active\)(?![^\n])"
+    r"(qmgr\[\d{1,10}\]: ([0-9A-Za-z]{5,32}): from=<([^<>\n]*)>, size=\d{1,20}, nrcpt=\d{1,9} \(queue active\)"
+    r"(?![^\n]))"
 )
 _PHRASES_LIMIT = 50_000
 
@@ -155,7 +155,7 @@ class Lane:
         self._server_events: dict[str, ServerEvent] = {}
         self._tallies: dict[tuple[str, str, str, str, Summary], _Tally] = {}
         self._same: dict[Tls, Tls] = {}
-        self._time = datetime.min
+        self._time = datetime.min.replace(tzinfo=UTC)
         self._at = self._hour = self._open = 0
         self.counts = Counts()
         """The sent mails of full hours, where they are counted."""
@@ -195,13 +195,13 @@ class Lane:
         proxied, queue, logging = deliveries.proxied, deliveries.queue, deliveries.logging.get(self._tag)
         for (
             stamp, pid, line, queue_id, domain, name, request, tls, sent, reply,
-            service, server, said, mail, sender,
+            service, server, said, begins, mail, sender,
         ) in lines:  # fmt: skip
             if stamp != last_stamp:
                 last_stamp = self._tick(stamp)
                 at = self._at
                 if not last_stamp:
-                    whole = self._whole(stamp, pid, line, service, server, said) if not mail else ""
+                    whole = self._whole(stamp, pid, line, service, server, said, begins)
                     reason = self._frame_and_read(whole, found)
                     if reason:
                         unread.append((whole, reason))
@@ -273,12 +273,12 @@ class Lane:
         return unread
 
     def _whole(  # noqa: PLR0913, PLR0917
-        self, stamp: str, pid: str, line: str, service: str = "", server: str = "", said: str = ""
+        self, stamp: str, pid: str, line: str, service: str = "", server: str = "", said: str = "", begins: str = ""
     ) -> str:
         """Put a line together again."""
         if pid:
             return f"{stamp}{self.head.text}smtp[{pid}]: {line}"
-        return f"{stamp}{self.head.text}{service and f'{service}/'}smtpd[{server}]: {said}"
+        return f"{stamp}{self.head.text}" + (begins or f"{service and f'{service}/'}smtpd[{server}]: {said}")
 
     def _server_line(self, service: str, server: str, said: str) -> tuple[Record, ServerEvent]:
         """Return a line of smtpd(8) and what it tells."""

@@ -27,7 +27,8 @@ _SEARCHES = (
 # taken for the words of another.
 OTHERS = (
     r"(?:cleanup|pickup|bounce|error|anvil|scache|trivial-rewrite)\[|qmgr\[\d{1,10}\]: [0-9A-Za-z]{5,32}: removed\n|"
-    r"(?:(?:submissions?|smtps)/)?smtpd\[[0-9]*\]: (?!(?:dis)?connect from |[AUTV][a-z]+ TLS connection |SSL_accept error "
+    r"(?:(?:submissions?|smtps)/)?smtpd\[[0-9]*\]: "
+    r"(?!(?:dis)?connect from |[AUTV][a-z]+ TLS connection |SSL_accept error "
     r"|[0-9A-Za-z]+: (?:client=|reject: |lost connection after STARTTLS)|lost connection after STARTTLS)"
 )
 _OF_OTHERS = re.compile(

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from ipaddress import ip_network
 from itertools import accumulate, pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given, settings
@@ -11,9 +12,8 @@ from hypothesis import strategies as st
 
 from maillog import Delivery, LogReader, ReadSettings, Relay, Scope, UnreadLine
 from maillog.counts import Counts
-from maillog.model import JsonValue
+from maillog.model import Found, JsonValue
 from maillog.postfix import lane
-from maillog.scope import ip_network
 
 SETTINGS = ReadSettings(latest=datetime(2026, 12, 1, tzinfo=UTC), internet=(ip_network("10.0.0.0/8"),))
 
@@ -52,7 +52,9 @@ ends = st.one_of(
 statuses = st.builds(
     "{}: to=<{}>, {}relay={}, {}delay=1, delays=0/0.1/{}, {}{}".format,
     queue_ids,
-    st.sampled_from(["u@a.example", "v@a.example", "u@B.example", "root", 'a"b"@a.example', "<x@a.example", "ü@ü.example"]),
+    st.sampled_from(
+        ["u@a.example", "v@a.example", "u@B.example", "root", 'a"b"@a.example', "<x@a.example", "ü@ü.example"]
+    ),
     st.sampled_from(["", "", "orig_to=<w@local>, "]),
     st.one_of(hosts, hosts, st.sampled_from(["none", "a[b,c]:25", "mx[private/x]"])),
     st.sampled_from(["", "", "", "conn_use=2, "]),
@@ -75,6 +77,31 @@ of_smtp = st.builds(
     st.sampled_from(["11", "11", "12", "013"]),
     st.one_of(meetings, meetings, statuses, statuses, statuses, troubles),
 )
+clients = st.sampled_from(["a.example[192.0.2.1]", "unknown[192.0.2.2]", "localhost[127.0.0.1]", "b.example[10.9.9.9]"])
+of_smtpd = st.builds(
+    "postfix/{}smtpd[{}]: {}".format,
+    st.sampled_from(["", "", "", "submission/", "other/"]),
+    st.sampled_from(["21", "21", "22", "021"]),
+    st.one_of(
+        st.builds("connect from {}".format, clients),
+        st.builds("Anonymous TLS connection established from {}: {}".format, clients, st.sampled_from(_SUMMARIES)),
+        st.builds("{}: client={}{}".format, queue_ids, clients, st.sampled_from(["", "", ", sasl_method=PLAIN"])),
+        st.builds(
+            "disconnect from {} {}mail=1 commands=3".format,
+            clients,
+            st.sampled_from(["", "starttls=1 ", "starttls=0/1 "]),
+        ),
+        st.builds("NOQUEUE: reject: {} from {}: 554".format, st.sampled_from(["RCPT", "MAIL"]), clients),
+        st.builds("SSL_accept error from {}: -1".format, clients),
+        st.builds("lost connection after STARTTLS from {}".format, clients),
+        st.builds("warning: {}: lost 5 messages".format, clients),
+    ),
+)
+of_qmgr = st.builds(
+    "postfix/qmgr[3]: {}: from=<{}>, size=1, nrcpt=1 (queue active)".format,
+    queue_ids,
+    st.sampled_from(["", "s@S.example", "root", "x>, size=1@s.example", "status=sent@s.example"]),
+)
 of_others = st.sampled_from(
     [
         "postfix/qmgr[3]: 4F00A1: removed",
@@ -85,7 +112,7 @@ of_others = st.sampled_from(
         "postfix/master[1]: reload -- version 3.7.11, configuration /etc/postfix",
         "postfix/master[1]: daemon started -- version 3.7.11, configuration /etc/postfix",
         "postfix/tlsproxy[5]: CONNECT to [198.51.100.1]:25",
-        "postfix/lmtp[6]: 4F00A2: to=<u@a.example>, relay=x[private/s], delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent",
+        "postfix/lmtp[6]: 4F00A2: to=<u@a.test>, relay=x[private/s], delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent",
         "rsyslogd: imuxsock lost 5 messages from pid 11 due to rate-limiting",
         "rsyslogd: imuxsock begin to drop messages due to rate-limiting",
         "dovecot: imap-login: Login",
@@ -107,7 +134,7 @@ lines = st.builds(
     Line,
     seconds,
     st.sampled_from(["mail", "mail", "mail", "mail", "mail", "other"]),
-    st.one_of(of_smtp, of_smtp, of_smtp, of_smtp, of_smtp, of_others),
+    st.one_of(of_smtp, of_smtp, of_smtp, of_smtp, of_smtpd, of_smtpd, of_qmgr, of_others),
 )
 iso_stamps = st.booleans()
 
@@ -167,7 +194,7 @@ def counted(text: bytes, cuts: list[int]) -> tuple[Counts, list[UnreadLine], Jso
 
 
 @settings(deadline=None)
-@given(st.lists(lines, max_size=40), iso_stamps, st.lists(st.integers(0, 10_000), max_size=4))
+@given(st.lists(lines, min_size=1, max_size=40), iso_stamps, st.lists(st.integers(0, 10_000), max_size=4))
 def test_the_lane_says_what_the_slow_way_says(some: list[Line], iso: bool, cuts: list[int]) -> None:
     """Deliveries, unread lines and the state that is carried on are the same with and without the lane."""
     text = log_of(some, iso=iso)
@@ -179,7 +206,7 @@ def test_the_lane_says_what_the_slow_way_says(some: list[Line], iso: bool, cuts:
 
 
 @settings(deadline=None)
-@given(st.lists(lines, max_size=40), iso_stamps, st.lists(st.integers(0, 10_000), max_size=4))
+@given(st.lists(lines, min_size=1, max_size=40), iso_stamps, st.lists(st.integers(0, 10_000), max_size=4))
 def test_counting_gives_the_deliveries_of_reading(some: list[Line], iso: bool, cuts: list[int]) -> None:
     """Counted or listed, it is the same."""
     text = log_of(some, iso=iso)
@@ -199,10 +226,15 @@ def test_the_common_lines_take_the_lane() -> None:
         "status=sent (250 ok)"
     )
     texts = [text for number in range(9) for text in (meeting, status.format(number))]
-    slow = []
+    slow: list[object] = []
     with pytest.MonkeyPatch.context() as patch:
         feed = lane.Lane._feed
-        patch.setattr(lane.Lane, "_feed", lambda self, *line: (slow.append(line), feed(self, *line))[1])
+
+        def noted(self: lane.Lane, *line: Any) -> list[Found]:
+            slow.append(line)
+            return feed(self, *line)
+
+        patch.setattr(lane.Lane, "_feed", noted)
         found = told(log_of([Line(1, "mail", text) for text in texts], iso=False), []).found
     assert len(found) == 9
     assert found[0].relay == Relay("mx1.a.example", "198.51.100.1", 25, Scope.INTERNET)

@@ -16,7 +16,7 @@ from maillog.model import DeliveryReader, Mta, Record, Source
 from maillog.postfix.both_ways import PostfixBothWays
 from maillog.postfix.events import LOST
 from maillog.postfix.inbound_screen import PROGRAM, inbound_hits
-from maillog.postfix.screen import PROGRAMS
+from maillog.postfix.screen import PROGRAMS, of_others
 from maillog.postfix.screen import hits as outbound_hits
 from maillog.scope import IpNetwork
 
@@ -69,7 +69,9 @@ def relevant_lines(text: bytes) -> Iterator[tuple[int, int]]:
         if hit >= done:
             newline = text.find(b"\n", hit)
             end = newline if newline >= 0 else len(text)
-            yield text.rfind(b"\n", done, hit) + 1 or done, end
+            begin = text.rfind(b"\n", done, hit) + 1 or done
+            if not of_others(text, begin):
+                yield begin, end
             done = end + 1
 
 
@@ -82,10 +84,15 @@ def reader_key(record: Record) -> tuple[Mta, str | None, str | None] | None:
     """
     if record.program == EXIM:
         return Mta.EXIM, record.host, record.instance
-    ours = record.program in PROGRAMS or record.program == PROGRAM
-    if (record.instance is not None and ours) or LOST.search(record.text):
+    if _of_postfix(record):
         return Mta.POSTFIX, record.host, None
     return None
+
+
+def _of_postfix(record: Record) -> bool:
+    if record.instance is not None:
+        return record.program in PROGRAMS or record.program == PROGRAM
+    return LOST.search(record.text) is not None  # Postfix may quote whom it talks to, the system's logger does not
 
 
 def new_reader(

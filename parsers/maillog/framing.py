@@ -21,10 +21,12 @@ PARTS_LIMIT = 500
 PARTS_MAX = 64
 PART_BYTES = 2_000
 
+_STAMP = re.compile(
+    rb"(?P<bsd>[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d)"
+    rb"|(?P<iso>\d{4}-\d\d-\d\dT[\d:.,]{8,19}(?:Z|[+-]\d\d:?\d\d)?)"
+)
 _HEAD = re.compile(
-    rb"(?:<\d{1,3}>)?"
-    rb"(?:(?P<bsd>[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d)"
-    rb"|(?P<iso>\d{4}-\d\d-\d\dT[\d:.,]{8,19}(?:Z|[+-]\d\d:?\d\d)?))"
+    rb"(?:<\d{1,3}>)?(?:" + _STAMP.pattern + rb")"
     rb" (?P<host>[^\s\[\]]+) (?:[a-z0-9]{1,10}\.[a-z]{1,7} )?(?P<tag>[^\s\[\]:]{1,128})(?:\[(?P<pid>\d{1,10})\])?: "
 )
 _RFC5424 = re.compile(
@@ -100,7 +102,7 @@ class Framer:
         instance, slash, program = frame.tag.rpartition("/")
         if not slash and (frame.tag.startswith(EXIM) or _EXIM_STAMP.match(frame.text)):
             return self._exim(frame)
-        return Record(frame.time, frame.host, instance if slash else None, program, frame.pid, _message(frame.text))
+        return Record(frame.time, frame.host, instance if slash else None, program, frame.pid, message_of(frame.text))
 
     # --- the frames -------------------------------------------------------------------------------------------------
     def _split(self, line: bytes) -> _Frame | None:
@@ -115,12 +117,8 @@ class Framer:
 
     def _syslog(self, line: bytes, head: re.Match[bytes]) -> _Frame | None:
         bsd = head["bsd"] if head.re is _HEAD else None
-        stamp = bsd or head["iso"]
-        if stamp != self._stamp:
-            time = self._bsd_time(stamp) if bsd else self._iso_time(stamp)
-            if time is None:
-                return None
-            self._stamp, self._stamp_time = stamp, time
+        if self._time(bsd or head["iso"], bsd=bsd is not None) is None:
+            return None
         pid = head["pid"]
         return _Frame(
             self._stamp_time,
@@ -130,9 +128,22 @@ class Framer:
             line[head.end() :].decode("utf-8", "replace"),
         )
 
+    def time_of(self, stamp: bytes) -> datetime | None:
+        """Return the time of a stamp that stands at the beginning of a line; None where it is none."""
+        found = _STAMP.fullmatch(stamp)
+        return self._time(stamp, bsd=found["bsd"] is not None) if found else None
+
+    def _time(self, stamp: bytes, *, bsd: bool) -> datetime | None:
+        if stamp != self._stamp:
+            time = self._bsd_time(stamp) if bsd else self._iso_time(stamp)
+            if time is None:
+                return None
+            self._stamp, self._stamp_time = stamp, time
+        return self._stamp_time
+
     def _exim(self, frame: _Frame) -> Record | Unframed:
         """Take Exim's own frame off (``log.c:log_vwrite``); join what syslog broke up (``log.c:write_syslog``)."""
-        text = _message(frame.text)
+        text = message_of(frame.text)
         part = _PART.match(text)
         if part:
             joined = self._join(f"{frame.host} {frame.pid}", part, text[part.end() :])
@@ -239,7 +250,7 @@ class Framer:
         self._parts = {str(writer): list(parts) for writer, parts in state["parts"].items()}
 
 
-def _message(text: str) -> str:
+def message_of(text: str) -> str:
     """Take off what a logger put around the program's own text."""
     if text.startswith("[ID "):
         text = _SOLARIS.sub("", text, count=1)

@@ -7,16 +7,20 @@ be written and read again for each. :func:`read_deliveries` reads whole logs.
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
-from typing import NamedTuple
+from functools import partial
+from typing import NamedTuple, cast
 
+from maillog.counts import Counts
 from maillog.errors import CarryError
 from maillog.formats import new_reader, reader_key, relevant_lines
 from maillog.framing import Framer, FrameSettings, Unframed
 from maillog.model import Delivery, DeliveryReader, JsonValue, Mta, Relay, Scope, Unread
+from maillog.postfix.both_ways import PostfixBothWays
+from maillog.postfix.lane import Head, Lane, head_of
 from maillog.scope import IpNetwork, in_networks
 from maillog.sources import open_log
 
-CARRY_VERSION = 1
+CARRY_VERSION = 2
 LINE_MAX = 1 << 16
 """Bytes. syslog and both MTAs stay far below; a longer line is not read, and counted."""
 UNREAD_TEXT = 1_000
@@ -24,6 +28,7 @@ TOO_LONG = f"a line of more than {LINE_MAX} bytes"
 NO_FRAME = "a line whose time stamp, host and program cannot be read"
 _NEARBY = frozenset({Scope.PRIVATE, Scope.LOOPBACK})
 HOSTS_LIMIT = 2_000
+LANES_LIMIT = 16
 
 
 class ReadSettings(NamedTuple):
@@ -75,6 +80,9 @@ class LogReader:
         self._lines = 0
         self._offset = 0
         self._skipping = False
+        self._lanes: dict[Head, Lane] = {}
+        self._counting = False
+        self._counts = Counts()
         if carry is not None:
             self._restore(carry)
 
@@ -97,6 +105,27 @@ class LogReader:
             end = len(piece)
         self._offset += end
         return Reading(self._scoped(found), unread, self._lines - before, end)
+
+    def count(self, piece: bytes) -> Reading:
+        """Read like :meth:`read`, and count the deliveries instead of giving them: see :meth:`take`."""
+        self._counting = True
+        reading = self.read(piece)
+        self._counting = False
+        self._counts.add(reading.deliveries)
+        return reading._replace(deliveries=[])
+
+    @property
+    def groups(self) -> int:
+        """How many groups of equal deliveries there are to take, at most."""
+        return len(self._counts) + sum(lane.groups for lane in self._lanes.values())
+
+    def take(self) -> Counts:
+        """Return what :meth:`count` counted since the last time."""
+        counts, self._counts = self._counts, Counts()
+        for lane in self._lanes.values():
+            for group, span in lane.take().groups.items():
+                counts.count(group._replace(relay=self._scoped_relay(group.relay)), *span)
+        return counts
 
     def held(self, rest: bytes = b"") -> list[Delivery]:
         """
@@ -141,6 +170,10 @@ class LogReader:
     def _read_lines(self, piece: bytes, begin: int, end: int, found: list[Delivery], unread: list[UnreadLine]) -> None:
         """Read the lines of a part of the piece, none of which is too long."""
         text = piece[begin:end]
+        lane = self._lane_for(text)
+        if lane:
+            self._read_with(lane, text, begin, found, unread)
+            return
         cursor = 0
         for start, stop in relevant_lines(text):
             line = text[start:stop]
@@ -150,6 +183,57 @@ class LogReader:
                 cursor = start
                 unread.append(UnreadLine(self._lines + 1, self._offset + begin + start, reason, _shown(line)))
         self._lines += text.count(b"\n", cursor)
+
+    def _lane_for(self, text: bytes) -> Lane | None:
+        """Return the fast lane for the lines of a text, if there are any for it."""
+        head = head_of(text)
+        many = len(self._readers) > HOSTS_LIMIT // 2  # then readers may go, see _reader()
+        if many or len(self._lanes) >= LANES_LIMIT:
+            self._counts.merge(self.take())
+            self._lanes.clear()
+        if head is None or many or b"\r" in text:
+            return None
+        lane = self._lanes.get(head)
+        if lane is None:
+            lane = self._lanes[head] = Lane(
+                head, partial(self._postfix, head.host), self._framer.time_of, self._read_text
+            )
+        return lane
+
+    def _read_with(self, lane: Lane, text: bytes, begin: int, found: list[Delivery], unread: list[UnreadLine]) -> None:
+        """Read lines in a fast lane, and those that it does not know by themselves."""
+        decoded = "\n" + text.decode("utf-8", "replace")
+        problems: list[tuple[str, str]] = []
+        cursor = 0
+        for start, stop in lane.rest(decoded):
+            problems += lane.read(decoded, cursor, start + 1, found, counting=self._counting)
+            line = decoded[start + 1 : stop]
+            if next(relevant_lines(f"{line}\n".encode()), None):
+                reason = self._read_text(line, found)
+                if reason:
+                    problems.append((line, reason))
+            cursor = stop
+        problems += lane.read(decoded, cursor, len(decoded), found, counting=self._counting)
+        if problems:
+            self._locate(problems, decoded, text, begin, unread)
+        self._lines += text.count(b"\n")
+
+    def _locate(
+        self, problems: list[tuple[str, str]], decoded: str, text: bytes, begin: int, unread: list[UnreadLine]
+    ) -> None:
+        """Find the lines that could not be read; ``decoded`` is the text behind a newline."""
+        number, offset, place = self._lines + 1, 0, 0
+        search = 0
+        for line, reason in problems:
+            found = decoded.index(f"\n{line}\n", search)
+            for _ in range(decoded.count("\n", place + 1, found + 1)):
+                offset = text.index(b"\n", offset) + 1
+                number += 1
+            place, search = found, found + 1
+            unread.append(UnreadLine(number, self._offset + begin + offset, reason, line[:UNREAD_TEXT]))
+
+    def _read_text(self, line: str, found: list[Delivery]) -> str | None:
+        return self._read_line(line.encode("utf-8", "surrogatepass"), found)
 
     def _read_line(self, line: bytes, found: list[Delivery]) -> str | None:
         """Read a line that may matter; return why it could not be read, if so."""
@@ -173,6 +257,10 @@ class LogReader:
                 found += self._readers.pop(next(iter(self._readers))).held()
             reader = self._readers[key] = new_reader(*key, self._settings.internet)
         return reader
+
+    def _postfix(self, host: str) -> PostfixBothWays:
+        reader = self._reader((Mta.POSTFIX, host, None), [])  # nothing is found: there are few hosts
+        return cast("PostfixBothWays", reader)
 
     def _too_long(self, start: int, text: bytes) -> UnreadLine:
         return UnreadLine(self._lines + 1, self._offset + start, TOO_LONG, _shown(text))

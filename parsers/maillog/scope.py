@@ -1,5 +1,6 @@
 """Where a relay stands: internet, private network, or this machine."""
 
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from maillog.model import Scope
@@ -26,6 +27,7 @@ PRIVATE = tuple(
 )
 
 
+@lru_cache(maxsize=65_536)
 def scope_of(ip: str) -> Scope | None:
     """Return the scope of an IPv4 or IPv6 address, or None where the text is no address."""
     try:
@@ -41,6 +43,7 @@ def scope_of(ip: str) -> Scope | None:
     return Scope.INTERNET
 
 
+@lru_cache(maxsize=65_536)
 def in_networks(ip: str, networks: tuple[IpNetwork, ...]) -> bool:
     """Tell whether the address lies in one of the networks; False where the text is no address."""
     try:

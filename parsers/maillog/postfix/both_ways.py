@@ -20,41 +20,41 @@ class PostfixBothWays:
     """
 
     def __init__(self, host: str | None, internet: tuple[IpNetwork, ...] = ()) -> None:
-        self._outbound = PostfixDeliveries(host)
-        self._inbound = Inbound(host, internet)
+        self.outbound = PostfixDeliveries(host)
+        self.inbound = Inbound(host, internet)
 
     def feed(self, record: Record) -> list[Found]:
         """Take the next record; return what is now known."""
         match record.program:
             case "smtpd":
-                return self._inbound.feed(record)
+                return self.inbound.feed(record)
             case "smtp" | "lmtp" | "tlsproxy" | "local" | "virtual" | "pipe":
-                return self._outbound.feed(record)
+                return self.outbound.feed(record)
             case "qmgr":
-                return [*self._outbound.feed(record), *self._inbound.sender(record)]
-        return [*self._outbound.feed(record), *self._system(record)]
+                return [*self.outbound.feed(record), *self.inbound.sender(record)]
+        return [*self.outbound.feed(record), *self._system(record)]
 
     def _system(self, record: Record) -> list[Delivery]:
         match read_event(record):
             case ConfigurationRead():
-                return self._inbound.settings_read()
+                return self.inbound.settings_read()
             case LinesLost(lasting):
-                return self._inbound.lines_lost(record.time + (LOSS_LASTS if lasting else timedelta()))
+                return self.inbound.lines_lost(record.time + (LOSS_LASTS if lasting else timedelta()))
         return []
 
     def held(self) -> list[Delivery]:
         """Return what waits, judged as if the log ended here."""
-        return self._outbound.held() + self._inbound.held()
+        return self.outbound.held() + self.inbound.held()
 
     def carry(self) -> JsonValue:
         """Return the state as JSON."""
-        return self._outbound.carry() | {_INBOUND: self._inbound.carry()}
+        return self.outbound.carry() | {_INBOUND: self.inbound.carry()}
 
     def restore(self, carry: JsonValue) -> None:
         """Put back what :meth:`carry` gave. Raises CarryError where it does not fit."""
-        self._outbound.restore(carry)
+        self.outbound.restore(carry)
         try:
             if _INBOUND in carry:  # states of versions before know none
-                self._inbound.restore(carry[_INBOUND])
+                self.inbound.restore(carry[_INBOUND])
         except (KeyError, TypeError, ValueError) as error:
             raise CarryError("A saved state of a Postfix log cannot be read by this version.") from error

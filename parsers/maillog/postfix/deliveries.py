@@ -10,6 +10,7 @@ from collections.abc import Hashable
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from maillog.counts import microseconds
 from maillog.errors import CarryError
 from maillog.model import (
     Authentication,
@@ -88,20 +89,27 @@ class PostfixDeliveries:
 
     def __init__(self, host: str | None) -> None:
         self._host = host
-        self._processes = Processes()
-        self._queue = Queue()
-        self._logging: dict[tuple[str | None, str], TlsLogging] = {}
-        self._proxied: dict[tuple[str, int | None], bool] = {}
+        self.processes = Processes()
+        self.queue = Queue()
+        self.logging: dict[tuple[str | None, str], TlsLogging] = {}
+        self.proxied: dict[tuple[str, int | None], bool] = {}
         self._refused: dict[tuple[str, int | None], Cause] = {}
-        self._connections = Connections()
+        self.connections = Connections()
         self._complete_since: datetime | None = None
-        self._begun = False
+        self.begun = False
 
     def feed(self, record: Record) -> list[Found]:
         """Take the next record; return what is now known."""
-        if not self._begun:
-            self._begun, self._complete_since = True, record.time
-        event = read_event(record)
+        return self.react(record, read_event(record))
+
+    def begins(self, time: datetime) -> None:
+        """Note that there is a line of this time: the first one is where the log begins."""
+        if not self.begun:
+            self.begun, self._complete_since = True, time
+
+    def react(self, record: Record, event: Event | Unread) -> list[Found]:
+        """Take the next record and what it tells; return what is now known."""
+        self.begins(record.time)
         if isinstance(event, Unread):
             self._unread(record)
             return [event]
@@ -120,7 +128,7 @@ class PostfixDeliveries:
 
     def held(self) -> list[Delivery]:
         """Return the deliveries that wait for a proof of TLS logging, judged as if the log ended here."""
-        return [delivery for logging in self._logging.values() for delivery in logging.held()]
+        return [delivery for logging in self.logging.values() for delivery in logging.held()]
 
     # --- smtp(8) and lmtp(8) ----------------------------------------------------------------------------------------
     def _unread(self, record: Record) -> None:
@@ -132,10 +140,10 @@ class PostfixDeliveries:
         if queue_id:
             process.serves(queue_id)
         else:
-            process.session = Session(None, None, record.time)
+            process.session = Session(None, None, microseconds(record.time))
 
     def _process(self, record: Record, setup: float = 0) -> Process:
-        return self._processes.get((record.instance, record.program, record.pid), record.time, setup)
+        return self.processes.get((record.instance, record.program, record.pid), microseconds(record.time), setup)
 
     def _client(self, record: Record, event: Event) -> list[Found]:
         process = self._process(record, event.setup if isinstance(event, Attempt) else 0)
@@ -159,16 +167,16 @@ class PostfixDeliveries:
         return []
 
     def _handshake(self, record: Record, process: Process, event: Handshake) -> list[Delivery]:
-        process.session = Session(event.peer, event.summary, record.time)
+        process.session = Session(event.peer, event.summary, microseconds(record.time))
         process.local_fault = False
         peer = event.peer
         # With smtp_tls_connection_reuse the line stands at any loglevel (smtp_proto.c:smtp_start_tls); only the copy of
         # tlsproxy(8) shows that logging is on.
-        proxied = self._proxied.get((peer.ip, peer.port))
+        proxied = self.proxied.get((peer.ip, peer.port))
         if proxied is False or (proxied is None and event.summary.reused) or process.doubtful_birth:
             return []
-        relay = _relay_key(peer.host, peer.ip, peer.port)
-        logging = self._tls_logging(record)
+        relay = relay_key(peer.host, peer.ip, peer.port)
+        logging = self.tls_logging((record.instance, record.program))
         return logging.proof(process.born, record.time, relay) if logging else []
 
     @staticmethod
@@ -179,7 +187,7 @@ class PostfixDeliveries:
             process.trouble = event.reason.cause
 
     def _attempt(self, record: Record, process: Process, event: Attempt) -> list[Delivery]:
-        tie = process.tie(event, record.time)
+        tie = process.tie(event, microseconds(record.time))
         tls = self._tls(record, process, event, tie)
         result = Result(event.outcome, event.dsn, self._cause(process, event))
         level = event.tls_status.level if event.tls_status else None
@@ -188,10 +196,10 @@ class PostfixDeliveries:
         if event.reason and event.reason.ends_session:
             process.session = None
         if tls is SILENT_PLAINTEXT or tls is SILENT_CACHED_PLAINTEXT:
-            logging = self._tls_logging(record)
+            logging = self.tls_logging((record.instance, record.program))
             if logging is None or process.doubtful_birth:
                 return [delivery._replace(tls=UNKNOWN)]
-            return logging.silent(delivery, process.born, _relay_key(*event.relay[:3]))
+            return logging.silent(delivery, process.born, relay_key(*event.relay[:3]))
         return [delivery]
 
     def _delivery(
@@ -212,7 +220,7 @@ class PostfixDeliveries:
         if status is not None and not status.undecided:
             return self._stated_tls(record, event, status, summary)
         if summary:
-            return _encrypted(summary, Evidence.CORRELATED, status)
+            return encrypted(summary, Evidence.CORRELATED, status)
         if tie is Tie.DOUBTFUL or phase is Phase.NOT_TOLD:
             return UNKNOWN
         if status is not None:
@@ -225,12 +233,12 @@ class PostfixDeliveries:
         if status.final is None:
             return UNKNOWN
         if event.connection_use == 1:
-            relay = _relay_key(*event.relay[:3])
-            self._connections.opened(relay, record.time, encrypted=status.final is not Level.NONE)
+            relay = relay_key(*event.relay[:3])
+            self.connections.opened(relay, record.time, encrypted=status.final is not Level.NONE)
         if status.final is Level.NONE:
             return STATED_PLAINTEXT
         if summary:
-            return _encrypted(summary, Evidence.STATED, status)
+            return encrypted(summary, Evidence.STATED, status)
         return Tls(Security.ENCRYPTED, _AUTHENTICATION.get(status.final), Evidence.STATED)
 
     def _undecided_tls(self, record: Record, event: Attempt, status: TlsStatus) -> Tls:
@@ -244,7 +252,7 @@ class PostfixDeliveries:
             return UNKNOWN
         if status.level not in _OPPORTUNISTIC:
             return CACHED_ENCRYPTED
-        clear = self._connections.may_be_clear(_relay_key(*event.relay[:3]), record.time)
+        clear = self.connections.may_be_clear(relay_key(*event.relay[:3]), record.time)
         return CACHED_PLAINTEXT if clear and self._visible(record, event) else UNKNOWN
 
     def _silent_tls(self, record: Record, event: Attempt) -> Tls:
@@ -253,7 +261,7 @@ class PostfixDeliveries:
             return UNKNOWN
         if event.connection_use == 1:
             return SILENT_PLAINTEXT
-        seen_clear = self._connections.seen_clear(_relay_key(*event.relay[:3]), record.time)
+        seen_clear = self.connections.seen_clear(relay_key(*event.relay[:3]), record.time)
         return CACHED_PLAINTEXT if seen_clear else SILENT_CACHED_PLAINTEXT
 
     def _visible(self, record: Record, event: Attempt) -> bool:
@@ -288,17 +296,17 @@ class PostfixDeliveries:
     def _note_queue(self, event: Attempt, delivery: Delivery) -> None:
         if event.outcome is Outcome.DEFERRED:
             waiting = Waiting(delivery.time, event.domain, event.relay, delivery.result.cause)
-            self._queue.defer(event.queue_id, event.recipient, waiting)
+            self.queue.defer(event.queue_id, event.recipient, waiting)
         else:
-            self._queue.done(event.queue_id, event.recipient)
+            self.queue.done(event.queue_id, event.recipient)
 
     # --- the other programs -----------------------------------------------------------------------------------------
     def _tlsproxy(self, event: Event) -> None:
         match event:
             case ProxyConnect(peer):
-                _remember(self._proxied, (peer.ip, peer.port), value=False)
+                _remember(self.proxied, (peer.ip, peer.port), value=False)
             case Handshake(peer):
-                _remember(self._proxied, (peer.ip, peer.port), value=True)
+                _remember(self.proxied, (peer.ip, peer.port), value=True)
             case VerifyFailure(peer, cause):
                 _remember(self._refused, (peer.ip, peer.port), cause)
 
@@ -311,7 +319,7 @@ class PostfixDeliveries:
                 record.time, source, event.queue_id, Direction.OUTBOUND, waiting.domain, waiting.relay, NO_SESSION,
                 Result(Outcome.EXPIRED, None, waiting.cause),
             )
-            for waiting in self._queue.expire(event.queue_id)
+            for waiting in self.queue.expire(event.queue_id)
         ]  # fmt: skip
 
     def _local(self, record: Record, event: Event) -> list[Found]:
@@ -326,35 +334,34 @@ class PostfixDeliveries:
         match event:
             case ConfigurationRead(started):
                 # The log is complete from the start of the only instance that it holds.
-                if started and self._processes.forget(record.instance):
+                if started and self.processes.forget(record.instance):
                     self._complete_since = None
-                births = self._processes.births
-                return [delivery for logging in self._logging.values() for delivery in logging.boundary(births)]
+                births = self.processes.births
+                return [delivery for logging in self.logging.values() for delivery in logging.boundary(births)]
             case LinesLost(lasting):
-                self._processes.forget()
+                self.processes.forget()
                 self._complete_since = record.time + (LOSS_LASTS if lasting else timedelta())
         return []
 
-    def _tls_logging(self, record: Record) -> TlsLogging | None:
-        """Return what is known of the tag; None where the log has more tags than any host could have."""
-        tag = (record.instance, record.program)
-        logging = self._logging.get(tag)
-        if logging is None and len(self._logging) < LOGGING_LIMIT:
-            logging = self._logging[tag] = TlsLogging()
+    def tls_logging(self, tag: tuple[str | None, str]) -> TlsLogging | None:
+        """Return what is known of a tag; None where the log has more tags than any host could have."""
+        logging = self.logging.get(tag)
+        if logging is None and len(self.logging) < LOGGING_LIMIT:
+            logging = self.logging[tag] = TlsLogging()
         return logging
 
     # --- over a cut -------------------------------------------------------------------------------------------------
     def carry(self) -> JsonValue:
         """Return the state as JSON."""
         return {
-            "processes": self._processes.carry(),
-            "queue": self._queue.carry(),
-            "logging": [[*tag, logging.carry()] for tag, logging in self._logging.items()],
-            "proxied": [[*key, value] for key, value in self._proxied.items()],
+            "processes": self.processes.carry(),
+            "queue": self.queue.carry(),
+            "logging": [[*tag, logging.carry()] for tag, logging in self.logging.items()],
+            "proxied": [[*key, value] for key, value in self.proxied.items()],
             "refused": [[*key, value] for key, value in self._refused.items()],
-            "connections": self._connections.carry(),
+            "connections": self.connections.carry(),
             "complete_since": self._complete_since and self._complete_since.isoformat(),
-            "begun": self._begun,
+            "begun": self.begun,
         }
 
     def restore(self, carry: JsonValue) -> None:
@@ -365,27 +372,29 @@ class PostfixDeliveries:
             raise CarryError("A saved state of a Postfix log cannot be read by this version.") from error
 
     def _restore(self, state: JsonValue) -> None:
-        self._processes.restore(state["processes"])
-        self._queue.restore(state["queue"])
+        self.processes.restore(state["processes"])
+        self.queue.restore(state["queue"])
         for instance, program, logging in state["logging"]:
-            self._logging[instance, program] = TlsLogging()
-            self._logging[instance, program].restore(logging)
-        self._proxied = {(ip, port): value for ip, port, value in state["proxied"]}
+            self.logging[instance, program] = TlsLogging()
+            self.logging[instance, program].restore(logging)
+        self.proxied = {(ip, port): value for ip, port, value in state["proxied"]}
         self._refused = {(ip, port): Cause(value) for ip, port, value in state["refused"]}
-        self._connections.restore(state["connections"])
+        self.connections.restore(state["connections"])
         since = state["complete_since"]
         self._complete_since = since and datetime.fromisoformat(since)
-        self._begun = state["begun"]
+        self.begun = state["begun"]
 
 
-def _encrypted(summary: Summary, evidence: Evidence, status: TlsStatus | None) -> Tls:
+def encrypted(summary: Summary, evidence: Evidence, status: TlsStatus | None) -> Tls:
+    """Return what a session with this summary is."""
     trust = summary.trust
     if status and status.final in _DANE and trust is Authentication.VERIFIED:
         trust = Authentication.DANE
     return Tls(Security.ENCRYPTED, trust, evidence, summary.protocol, summary.cipher)
 
 
-def _relay_key(host: str | None, ip: str | None, port: int | None) -> str:
+def relay_key(host: str | None, ip: str | None, port: int | None) -> str:
+    """Return what relays are remembered by."""
     return f"{host}[{ip}]:{port}"
 
 

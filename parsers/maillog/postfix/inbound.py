@@ -18,6 +18,7 @@ mail back, a program): that is no mail that came in. postscreen(8) and the tlspr
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from maillog.model import (
     Authentication,
@@ -114,7 +115,10 @@ class Inbound:
     # --- lines -------------------------------------------------------------------------------------------------------
     def feed(self, record: Record) -> list[Found]:
         """Take a line of smtpd(8)."""
-        event = read_server_event(record.text)
+        return self.react(record, read_server_event(record.text))
+
+    def react(self, record: Record, event: ServerEvent) -> list[Found]:
+        """Take a line of smtpd(8) and what it tells."""
         server, gone = self._servers.get((record.instance, record.pid), record.time)
         found: list[Found] = [delivery for one in gone for delivery in self._end(one)]
         match event:
@@ -150,13 +154,14 @@ class Inbound:
     def sender(self, record: Record) -> list[Delivery]:
         """Take a line of qmgr(8)."""
         said = read_sender(record.text) if self._mails else None
-        if said is None:
-            return []
-        queue_id, domain = said
+        return self.accepted(record.time, *said) if said else []
+
+    def accepted(self, time: datetime, queue_id: str, domain: str | None) -> list[Delivery]:
+        """Note that a mail is in the queue, and the domain of its sender."""
         mail = self._mails.get(queue_id)
         if mail is None or mail.accepted:
             return []
-        if record.time - mail.time > ACCEPTED_WITHIN:  # another mail under the same id
+        if time - mail.time > ACCEPTED_WITHIN:  # another mail under the same id
             del self._mails[queue_id]
             return []
         mail.accepted, mail.sender_domain = True, domain
@@ -214,15 +219,14 @@ class Inbound:
             session = server.session = ServerSession(client, complete=False)
         elif session.client.ip != client.ip:
             session.handed_on = True
-        scope = self._scope(client, record.instance, logged_in=event.logged_in)
+        scope = _scope(client.ip, record.instance, self._internet, logged_in=event.logged_in)
         if scope is Scope.LOOPBACK:
             return
         tls = None
         if session.handed_on:
             tls = UNKNOWN
         elif session.summary:
-            trust, _, protocol, cipher = session.summary
-            tls = Tls(Security.ENCRYPTED, trust, Evidence.CORRELATED, protocol, cipher)
+            tls = _encrypted(session.summary)
         else:
             session.mails.append(event.queue_id)
         self._mails.pop(event.queue_id, None)
@@ -237,7 +241,7 @@ class Inbound:
             server.starttls = True
         if session is None:
             return []
-        tls, silent = _judged(server, session, said)
+        tls, silent = _judged(server, session, said) if session.mails else (UNKNOWN, False)
         found: list[Delivery] = []
         for queue_id in session.mails:
             mail = self._mails.get(queue_id)
@@ -258,8 +262,10 @@ class Inbound:
                 result = result or _REFUSED
             service.took_encrypted |= bool(encrypted and said.mail.accepted)
             service.took_clear |= bool(not encrypted and said.mail.accepted)
-        scope = self._scope(session.client, server.instance)
-        if result is None or scope is Scope.LOOPBACK:
+        if result is None:
+            return []
+        scope = _scope(session.client.ip, server.instance, self._internet)
+        if scope is Scope.LOOPBACK:
             return []
         mail = Mail(server.seen, server.instance, session.client, scope, server.born)
         return [self._delivery(_NO_QUEUE, mail, NO_SESSION, result)]
@@ -280,24 +286,15 @@ class Inbound:
     def _delivery(self, queue_id: str, mail: Mail, tls: Tls, result: Result = _ACCEPTED) -> Delivery:
         return Delivery(
             mail.time,
-            Source(Mta.POSTFIX, self._host, mail.instance),
+            _source(self._host, mail.instance),
             queue_id,
             Direction.INBOUND,
             None,
-            Relay(*mail.client, None, mail.scope),
+            _relay(mail.client, mail.scope),
             tls,
             result,
             sender_domain=mail.sender_domain,
         )
-
-    def _scope(self, client: Client, instance: str | None, *, logged_in: bool = False) -> Scope | None:
-        scope = scope_of(client.ip)
-        if scope in (Scope.LOOPBACK, Scope.PRIVATE) and in_networks(client.ip, self._internet):
-            scope = Scope.INTERNET
-        if scope is Scope.LOOPBACK:
-            return scope
-        own = logged_in or (instance or "").rpartition("/")[2] in _SUBMISSION
-        return Scope.SUBMISSION if own else scope
 
     def _service(self, instance: str | None) -> Service | None:
         """Return what is known of a tag; None where the log has more tags than any host could have."""
@@ -328,6 +325,33 @@ class Inbound:
             service.logging.restore(logging)
         until = state["lossy_until"]
         self._lossy_until = until and datetime.fromisoformat(until)
+
+
+# One object for all that say the same.
+@lru_cache(maxsize=4_096)
+def _encrypted(summary: Summary) -> Tls:
+    return Tls(Security.ENCRYPTED, summary.trust, Evidence.CORRELATED, summary.protocol, summary.cipher)
+
+
+@lru_cache(maxsize=4_096)
+def _source(host: str | None, instance: str | None) -> Source:
+    return Source(Mta.POSTFIX, host, instance)
+
+
+@lru_cache(maxsize=65_536)
+def _relay(client: Client, scope: Scope | None) -> Relay:
+    return Relay(*client, None, scope)
+
+
+@lru_cache(maxsize=65_536)
+def _scope(ip: str, instance: str | None, internet: tuple[IpNetwork, ...], *, logged_in: bool = False) -> Scope | None:
+    scope = scope_of(ip)
+    if scope in (Scope.LOOPBACK, Scope.PRIVATE) and in_networks(ip, internet):
+        scope = Scope.INTERNET
+    if scope is Scope.LOOPBACK:
+        return scope
+    own = logged_in or (instance or "").rpartition("/")[2] in _SUBMISSION
+    return Scope.SUBMISSION if own else scope
 
 
 def _judged(server: Server, session: ServerSession, said: Disconnected | None) -> tuple[Tls, bool]:

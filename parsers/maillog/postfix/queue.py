@@ -47,6 +47,10 @@ class Queue:
         if len(self._messages) > QUEUE_LIMIT or self._recipients > RECIPIENTS_LIMIT:
             self._take(next(iter(self._messages)))
 
+    def holds(self, queue_id: str) -> bool:
+        """Tell whether a recipient of the message was deferred."""
+        return queue_id in self._messages
+
     def done(self, queue_id: str, recipient: str) -> None:
         """Note that a recipient needs no further attempt."""
         recipients = self._messages.get(queue_id)

@@ -23,6 +23,24 @@ _SEARCHES = (
 )
 
 
+# Programs that are no business of ours. They write much of a log, and what remote servers make them write must not be
+# taken for the words of another.
+OTHERS = (
+    r"(?:cleanup|pickup|bounce|error|anvil|scache|trivial-rewrite)\[|qmgr\[\d{1,10}\]: [0-9A-Za-z]{5,32}: removed\n|"
+    r"(?:(?:submissions?|smtps)/)?smtpd\[[0-9]*\]: "
+    r"(?!(?:dis)?connect from |[AUTV][a-z]+ TLS connection |SSL_accept error "
+    r"|[0-9A-Za-z]+: (?:client=|reject: |lost connection after STARTTLS)|lost connection after STARTTLS)"
+)
+_OF_OTHERS = re.compile(
+    rb"[^\n]{14,48} [^\s\[\]]{1,300} (?:[a-z0-9]{1,10}\.[a-z]{1,7} )?[^\s\[\]:]{1,128}/(?:" + OTHERS.encode() + rb")"
+)
+
+
+def of_others(text: bytes, begin: int) -> bool:
+    """Tell whether the line that begins there, as syslog writes it, is of a program that tells nothing."""
+    return _OF_OTHERS.match(text, begin) is not None
+
+
 def hits(text: bytes) -> Iterator[int]:
     """Yield a position in each line that the Postfix reader may want to see, in any order, some lines twice."""
     return map(re.Match.start, chain.from_iterable(search.finditer(text) for search in _SEARCHES))

@@ -13,6 +13,8 @@ from maillog.postfix.grammar import Summary
 from maillog.postfix.sessions import MAX_IDLE, PROCESS_IDLE, PROCESS_LIMIT
 from maillog.postfix.smtpd_events import Client
 
+_MAX_IDLE = timedelta(microseconds=MAX_IDLE)
+_PROCESS_IDLE = timedelta(microseconds=PROCESS_IDLE)
 SESSION_LONGEST = timedelta(hours=6)
 """A big mail over a slow line: nothing is logged while it comes."""
 
@@ -62,13 +64,13 @@ class Servers:
     def get(self, key: Key, time: datetime) -> tuple[Server, list[Server]]:
         """Return the process that writes now, new if need be, and those that are gone."""
         server = self._known.pop(key, None)
-        gone = []
+        gone: list[Server] = []
         if server is not None:
             silence = abs(time - server.seen)
-            if silence > (SESSION_LONGEST if server.session else PROCESS_IDLE):
+            if silence > (SESSION_LONGEST if server.session else _PROCESS_IDLE):
                 gone.append(server)
                 server = None
-            elif silence > MAX_IDLE and not server.session:
+            elif silence > _MAX_IDLE and not server.session:
                 server.starttls, server.doubtful_birth = False, True
         if server is None:
             self.births += 1

@@ -8,20 +8,24 @@ two requests; after ``max_idle`` (100 s) without work it leaves, and its number 
 """
 
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
 from enum import Enum, auto
 
 from maillog.model import Authentication, Cause, JsonValue
 from maillog.postfix.events import Attempt, Peer
 from maillog.postfix.grammar import Summary
 
+SECOND = 1_000_000
+"""Times here are microseconds since 1970, UTC."""
+
 PROCESS_LIMIT = 10_000
 # max_idle, and the longest that smtp(8) may stay silent within one request (several time limits of 300 s, or 600 s).
-MAX_IDLE = timedelta(seconds=100)
-PROCESS_IDLE = timedelta(minutes=20)
+MAX_IDLE = 100 * SECOND
+PROCESS_IDLE = 20 * 60 * SECOND
+GONE = -(1 << 62)
+"""When a process was seen that is no longer known: so whoever still holds it never takes it for a living one."""
 # Whole seconds, and the time that a line takes to the logger. Lines of later recipients may stand behind many others.
-FIRST_SLACK = timedelta(seconds=3)
-LATER_SLACK = timedelta(seconds=30)
+FIRST_SLACK = 3 * SECOND
+LATER_SLACK = 30 * SECOND
 
 
 class Tie(Enum):
@@ -42,7 +46,7 @@ class Session:
     peer: Peer | None
     summary: Summary | None
     """Both are None where the line could not be read: there is a session, nobody knows with whom."""
-    time: datetime
+    time: int
     queue_id: str | None = None
     """The request that the session serves; None until the first line that names one."""
     request: str | None = None
@@ -55,7 +59,7 @@ class Process:
 
     born: int
     """Running number in the order of first lines."""
-    seen: datetime
+    seen: int
     session: Session | None = None
     queue_id: str | None = None
     trouble: Cause | None = None
@@ -76,7 +80,7 @@ class Process:
         elif session.queue_id != queue_id:
             self.session = None
 
-    def tie(self, attempt: Attempt, time: datetime) -> Tie:
+    def tie(self, attempt: Attempt, time: int) -> Tie:
         """
         Relate an attempt to the session, after :meth:`serves`.
 
@@ -93,7 +97,7 @@ class Process:
             self.session = None
             return Tie.SILENT
         slack = FIRST_SLACK if session.request is None else LATER_SLACK
-        if time - session.time > timedelta(seconds=attempt.setup) + slack:
+        if time - session.time > round(attempt.setup * SECOND) + slack:
             return Tie.DOUBTFUL
         if session.request not in (None, attempt.request):
             return Tie.DOUBTFUL
@@ -105,26 +109,27 @@ class Processes:
     """The processes that were seen lately, by tag and number."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str | None, str, int | None], Process] = {}
+        self.known: dict[tuple[str | None, str, int | None], Process] = {}
         self.births = 0
         """How many processes have been seen; the running number of the last one."""
 
-    def get(self, key: tuple[str | None, str, int | None], time: datetime, setup: float = 0) -> Process:
+    def get(self, key: tuple[str | None, str, int | None], time: int, setup: float = 0) -> Process:
         """
         Return the process that writes under this instance, program and number, new if need be.
 
         ``setup`` is for how many seconds it has been at work on what it now writes of.
         """
-        process = self._known.get(key)
+        process = self.known.get(key)
         if process is not None and abs(time - process.seen) < PROCESS_IDLE:
-            process.doubtful_birth |= abs(time - process.seen) > MAX_IDLE + timedelta(seconds=setup)
+            process.doubtful_birth |= abs(time - process.seen) > MAX_IDLE + round(setup * SECOND)
             process.seen = time
             return process
-        self._known.pop(key, None)
-        if len(self._known) >= PROCESS_LIMIT:
-            del self._known[next(iter(self._known))]
+        if process is not None:
+            self._remove(key)
+        if len(self.known) >= PROCESS_LIMIT:
+            self._remove(next(iter(self.known)))
         self.births += 1
-        process = self._known[key] = Process(self.births, time)
+        process = self.known[key] = Process(self.births, time)
         return process
 
     def forget(self, instance: str | None = None) -> bool:
@@ -133,20 +138,24 @@ class Processes:
 
         Services may have names of their own below that of their instance, such as ``postfix/relay``.
         """
-        self._known = {key: process for key, process in self._known.items() if not _belongs(key[0], instance)}
-        return not self._known
+        for key in [key for key in self.known if _belongs(key[0], instance)]:
+            self._remove(key)
+        return not self.known
+
+    def _remove(self, key: tuple[str | None, str, int | None]) -> None:
+        self.known.pop(key).seen = GONE
 
     def carry(self) -> JsonValue:
         """Return the state as JSON."""
         return {
             "births": self.births,
-            "known": [[*key, _process_to_json(process)] for key, process in self._known.items()],
+            "known": [[*key, _process_to_json(process)] for key, process in self.known.items()],
         }
 
     def restore(self, state: JsonValue) -> None:
         """Put back what :meth:`carry` gave; raises the errors of a wrong shape."""
         self.births = state["births"]
-        self._known = {
+        self.known = {
             (instance, program, pid): _process_from_json(process) for instance, program, pid, process in state["known"]
         }
 
@@ -156,11 +165,7 @@ def _belongs(name: str | None, instance: str | None) -> bool:
 
 
 def _process_to_json(process: Process) -> JsonValue:
-    value = asdict(process)
-    value["seen"] = process.seen.isoformat()
-    if process.session:
-        value["session"]["time"] = process.session.time.isoformat()
-    return value
+    return asdict(process)
 
 
 def _process_from_json(value: JsonValue) -> Process:
@@ -171,13 +176,11 @@ def _process_from_json(value: JsonValue) -> Process:
             | {
                 "peer": session["peer"] and Peer(*session["peer"]),
                 "summary": session["summary"] and _summary(*session["summary"]),
-                "time": datetime.fromisoformat(session["time"]),
             }
         )
     return Process(
         **value
         | {
-            "seen": datetime.fromisoformat(value["seen"]),
             "session": session,
             "trouble": value["trouble"] and Cause(value["trouble"]),
         }

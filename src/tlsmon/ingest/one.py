@@ -70,7 +70,6 @@ class LogIngest:
             self._reader.next_log()
         self._held: Sequence[Row] = state.held if state else ()
         self._trail = Trail(place.bookmark, place.window)
-        self._rollup = Rollup()
         self._rest = b""
         self._lines = self._unread_lines = 0
         self.totals = place.bookmark.totals if place.bookmark else Totals()
@@ -88,7 +87,7 @@ class LogIngest:
         try:
             for piece in self._waited(listeners.stop):
                 self._read(piece, listeners)
-                if len(self._rollup) >= GROUPS_LIMIT or time.monotonic() - committed > COMMIT_SECONDS:
+                if self._reader.groups >= GROUPS_LIMIT or time.monotonic() - committed > COMMIT_SECONDS:
                     self._place.check()
                     self._commit(family)
                     committed = time.monotonic()
@@ -125,8 +124,7 @@ class LogIngest:
         self._rest = b""
 
     def _take(self, text: bytes, listeners: Listeners) -> int:
-        reading = self._reader.read(text)
-        self._rollup.add(reading.deliveries)
+        reading = self._reader.count(text)
         self._lines += reading.lines
         self._unread_lines += len(reading.unread)
         for line in reading.unread:
@@ -137,7 +135,9 @@ class LogIngest:
         provisional = Rollup(provisional=True)
         provisional.add(self._reader.held(self._rest))
         held = provisional.rows()
-        rows = [*self._rollup.rows(), *provisional_change(self._held, held)]
+        decided = Rollup()
+        decided.merge(self._reader.take())
+        rows = [*decided.rows(), *provisional_change(self._held, held)]
         if self._trail.end == (self._before.offset if self._before else 0) and not rows:
             return
         totals = _added(self.totals, rows, held, self._lines, self._unread_lines)
@@ -145,7 +145,6 @@ class LogIngest:
         self._positions.commit(rows, self._steps(after), family)
         self._before, self._held, self.totals = after, held, totals
         self._predecessor = None
-        self._rollup = Rollup()
         self._lines = self._unread_lines = 0
 
     def _steps(self, after: Bookmark) -> list[Step]:

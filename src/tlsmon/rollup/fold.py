@@ -7,74 +7,48 @@ moment, and ``first`` and ``last`` are right after :func:`settled`.
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
 
+from maillog.counts import MICROSECONDS_PER_HOUR, Counts, Group, microseconds
 from maillog.model import Delivery
-from tlsmon.rollup.model import MICROSECONDS_PER_HOUR, Key, Row, Span, withdrawn
+from tlsmon.rollup.model import Key, Row, Span, withdrawn
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-def microseconds(time: datetime) -> int:
-    """Return an aware time as microseconds since 1970, UTC, without rounding."""
-    since = time - _EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+__all__ = ["Rollup", "merged", "microseconds", "provisional_change", "settled"]
 
 
 class Rollup:
-    """
-    Adds deliveries up.
-
-    While adding, the shared parts of a delivery are the key: they are flattened to columns once for each group.
-    """
+    """Turns counted deliveries into rows."""
 
     def __init__(self, *, provisional: bool = False) -> None:
         self._provisional = provisional
-        self._groups: dict[tuple[object, ...], tuple[int, Delivery, list[int]]] = {}
-
-    def __len__(self) -> int:
-        return len(self._groups)
+        self._counts = Counts()
 
     def add(self, deliveries: Iterable[Delivery]) -> None:
         """Add deliveries, in any order."""
-        groups = self._groups
-        for delivery in deliveries:
-            time, source, _, direction, domain, relay, tls, result, level, sender = delivery
-            at = microseconds(time)
-            hour = at // MICROSECONDS_PER_HOUR
-            key = (hour, domain, relay, tls, result, source, direction, level, sender)
-            group = groups.get(key)
-            if group is None:
-                groups[key] = (hour, delivery, [1, at, at])
-                continue
-            span = group[2]
-            span[0] += 1
-            if at < span[1]:
-                span[1] = at
-            elif at > span[2]:
-                span[2] = at
+        self._counts.add(deliveries)
+
+    def merge(self, counts: Counts) -> None:
+        """Add deliveries that are counted already."""
+        self._counts.merge(counts)
 
     def rows(self) -> list[Row]:
         """Return the rows of everything added so far, each key once."""
-        keyed = (
-            Row(_key(hour, delivery, provisional=self._provisional), Span(*span))
-            for hour, delivery, span in self._groups.values()
+        return merged(
+            Row(_key(group, provisional=self._provisional), Span(*span)) for group, span in self._counts.groups.items()
         )
-        return merged(keyed)
 
 
-def _key(hour: int, delivery: Delivery, *, provisional: bool) -> Key:
-    mta, host, instance = delivery.source
-    security, authentication, evidence, protocol, cipher = delivery.tls
-    outcome, _, cause = delivery.result
+def _key(group: Group, *, provisional: bool) -> Key:
+    mta, host, instance = group.source
+    security, authentication, evidence, protocol, cipher = group.tls
+    outcome, _, cause = group.result
     return Key(
-        hour * MICROSECONDS_PER_HOUR,
+        group.hour * MICROSECONDS_PER_HOUR,
         mta,
         host,
         instance,
-        delivery.direction,
-        delivery.recipient_domain,
-        *delivery.relay,
+        group.direction,
+        group.recipient_domain,
+        *group.relay,
         security,
         authentication,
         evidence,
@@ -82,9 +56,9 @@ def _key(hour: int, delivery: Delivery, *, provisional: bool) -> Key:
         cipher,
         outcome,
         cause,
-        delivery.level,
+        group.level,
         provisional,
-        delivery.sender_domain,
+        group.sender_domain,
     )
 
 

@@ -1,0 +1,384 @@
+"""
+The fast lane: the lines that make up nearly all of a Postfix log, many at once.
+
+Most lines are of a few kinds: TLS summaries, ``status=sent`` of a mail that such a session carried, and the lines of
+smtpd(8) and qmgr(8) about a mail that comes in. The lane finds them in a whole piece of the log with one pattern and
+follows the sessions by looking up what it has seen before. It has no opinion of its own: what a phrase means it learns
+from the readers of events, once for each distinct phrase, and what is not exactly the common case goes through the
+readers of deliveries like any other record. ``tests/maillog/postfix/test_lane.py`` holds the two against each other.
+
+A lane is made for one *head*: what stands between the time stamp and the program, such as `` mail postfix/``.
+"""
+
+import re
+from collections.abc import Callable, Hashable, Iterator
+from datetime import UTC, datetime
+from typing import NamedTuple, TypeVar
+
+from maillog.counts import MICROSECONDS_PER_HOUR, Counts, Group, microseconds
+from maillog.framing import message_of
+from maillog.model import (
+    NULL_SENDER,
+    Delivery,
+    Direction,
+    Evidence,
+    Found,
+    Level,
+    Mta,
+    Record,
+    Relay,
+    Result,
+    Source,
+    Tls,
+    Unread,
+)
+from maillog.phrases import domain_of
+from maillog.postfix.both_ways import PostfixBothWays
+from maillog.postfix.deliveries import PostfixDeliveries, encrypted, relay_key
+from maillog.postfix.events import Attempt, Handshake, Peer, read_event
+from maillog.postfix.grammar import Summary, TlsStatus
+from maillog.postfix.screen import OTHERS
+from maillog.postfix.sessions import FIRST_SLACK, MAX_IDLE, Process, Session
+from maillog.postfix.smtpd_events import (
+    ClientHandshake,
+    Connected,
+    Disconnected,
+    MailBegins,
+    ServerEvent,
+    read_server_event,
+)
+
+_Key = TypeVar("_Key", bound=Hashable)
+_Value = TypeVar("_Value")
+
+_HEAD = re.compile(
+    rb"^(?P<stamp>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT[\d:.,]{8,19}(?:Z|[+-]\d\d:?\d\d)?)"
+    rb"(?P<head> (?P<host>[!-Z\\^-~]{1,255}) (?:[a-z0-9]{1,10}\.[a-z]{1,7} )?(?P<instance>[!-9;-Z\\^-~]{1,100})/)"
+    rb"smtpd?\[\d{1,10}\]: ",
+    re.MULTILINE,
+)
+# The queue id as in events._QUEUE_ID, or nothing that could be one; the line as in events._STATUS_LINE.
+_SMTP = (
+    r"smtp\[(\d{1,10})\]: "
+    r'((?:((?=[A-Za-z]{0,32}\d)[0-9A-Za-z]{5,32}): to=<[^@<>"\n]*@([^@<>"\n]*)>, (?:orig_to=<[^<>"\n]*>, )?'
+    r"relay=([^,\n]*), delay=[\d.]+, delays=[\d.]+/([\d.]+/[\d.]+)/[\d.]+, (?:tls=([^\s,]+), )?"
+    r"(dsn=\d\.\d{1,3}\.\d{1,3}, status=sent)( [^\n]*)?(?![^\n])|[^\n]*))"
+)
+# All of smtpd(8) that is not in OTHERS, and what qmgr(8) says when it begins with a mail.
+_SMTPD = (
+    r"(?:(submissions?|smtps)/)?smtpd\[(\d{1,10})\]: ((?:dis)?connect from [^\n]*|[AUTV][a-z]+ TLS connection [^\n]*"
+    r"|(?:SSL_accept error |lost connection after STARTTLS)[^\n]*"
+    r"|[0-9A-Za-z]+: (?:client=|reject: |lost connection after STARTTLS)[^\n]*)"
+)
+_QMGR = (
+    r"(qmgr\[\d{1,10}\]: ([0-9A-Za-z]{5,32}): from=<([^<>\n]*)>, size=\d{1,20}, nrcpt=\d{1,9} \(queue active\)"
+    r"(?![^\n]))"
+)
+_PHRASES_LIMIT = 50_000
+
+
+class _Meeting(NamedTuple):
+    """What a TLS summary line says."""
+
+    peer: Peer
+    summary: Summary
+    relay: str
+    """Key of the relay, see ``deliveries.relay_key``."""
+
+
+class Head(NamedTuple):
+    """What all lines of a lane have in common."""
+
+    width: int
+    """Of the time stamp."""
+    text: str
+    host: str
+    instance: str
+
+
+def head_of(text: bytes) -> Head | None:
+    """Return the head of the first line of smtp(8) in a text."""
+    found = _HEAD.search(text)
+    if not found:
+        return None
+    stamp, head, host, instance = (part.decode("ascii") for part in found.groups())
+    return Head(len(stamp), head, host, instance)
+
+
+class _Tally:
+    """The sent mails of one hour that are alike, and what they have in common."""
+
+    __slots__ = ("domain", "first", "last", "level", "number", "peer", "relay", "result", "stated", "tls")
+
+    def __init__(self, domain: str | None, relay: Relay, status: TlsStatus | None, result: Result, tls: Tls) -> None:
+        self.domain, self.relay, self.result, self.tls = domain, relay, result, tls
+        self.level = status.level if status else None
+        self.stated = relay_key(*relay[:3]) if status else None
+        self.peer = relay[:3]
+        self.number = self.first = self.last = 0
+
+
+class Lane:
+    """The lane of one head."""
+
+    def __init__(
+        self,
+        head: Head,
+        reader: Callable[[], PostfixBothWays],
+        time_of: Callable[[bytes], datetime | None],
+        frame_and_read: Callable[[str, list[Delivery]], str | None],
+    ) -> None:
+        """
+        ``reader`` gives the reader of the head's host, which is asked for with the first line.
+
+        ``time_of`` reads a time stamp; it is asked for each one that differs from the one before.
+
+        ``frame_and_read`` reads a line whose frame turns out to be another one, and returns why it cannot, if so.
+        """
+        self.head = head
+        self._frame_and_read = frame_and_read
+        self._reader = reader
+        self._time_of = time_of
+        text = re.escape(head.text)
+        stamp = f".{{{head.width}}}"
+        self._lines = re.compile(rf"\n({stamp}){text}(?:{_SMTP}|{_SMTPD}|{_QMGR})", re.ASCII)
+        known = rf"smtp\[\d{{1,10}}\]: |(?:(?:submissions?|smtps)/)?smtpd\[\d{{1,10}}\]: |{_QMGR}|{OTHERS}"
+        self._rest = re.compile(rf"\n(?!{stamp}{text}(?:{known}))[^\n]+", re.ASCII)
+        self._source = Source(Mta.POSTFIX, head.host, head.instance)
+        self._tag = (head.instance, "smtp")
+        self._meetings: dict[str, _Meeting] = {}
+        self._domains: dict[str, str | None] = {}
+        self._relays: dict[str, Relay] = {}
+        self._ends: dict[tuple[str, str], tuple[Result, TlsStatus | None]] = {}
+        self._known: dict[str, Process] = {}
+        self._clients: dict[str, MailBegins] = {}
+        self._server_events: dict[str, ServerEvent] = {}
+        self._tallies: dict[tuple[str, str, str, str, Summary], _Tally] = {}
+        self._same: dict[Tls, Tls] = {}
+        self._time = datetime.min.replace(tzinfo=UTC)
+        self._at = self._hour = self._open = 0
+        self.counts = Counts()
+        """The sent mails of full hours, where they are counted."""
+
+    def rest(self, text: str) -> Iterator[tuple[int, int]]:
+        """Yield begin and end of the lines that the lane does not know; ``text`` begins with a newline."""
+        return map(re.Match.span, self._rest.finditer(text))
+
+    @property
+    def groups(self) -> int:
+        """How many groups there are to take, at most."""
+        return len(self.counts) + self._open
+
+    def take(self) -> Counts:
+        """Return what was counted, and begin anew."""
+        self._close_hour()
+        counts, self.counts = self.counts, Counts()
+        return counts
+
+    def read(  # noqa: C901, PLR0912, PLR0915 (each call out of this loop would cost as much as its work)
+        self, text: str, begin: int, end: int, found: list[Delivery], *, counting: bool
+    ) -> list[tuple[str, str]]:
+        """
+        Read the lines of smtp(8) between two line ends of a text.
+
+        What is decided is added to ``found``; with ``counting`` the common case is counted instead. Returns lines that
+        could not be read, each with the reason.
+        """
+        lines = self._lines.findall(text, begin, end)
+        unread: list[tuple[str, str]] = []
+        if not lines:
+            return unread
+        reader = self._reader()
+        deliveries, inbound = reader.outbound, reader.inbound
+        last_stamp, at = "", self._at  # lines of others stood between, so the stamp is read anew
+        known, meetings, tallies = self._known, self._meetings, self._tallies
+        proxied, queue, logging = deliveries.proxied, deliveries.queue, deliveries.logging.get(self._tag)
+        for (
+            stamp, pid, line, queue_id, domain, name, request, tls, sent, reply,
+            service, server, said, begins, mail, sender,
+        ) in lines:  # fmt: skip
+            if stamp != last_stamp:
+                last_stamp = self._tick(stamp)
+                at = self._at
+                if not last_stamp:
+                    whole = self._whole(stamp, pid, line, service, server, said, begins)
+                    reason = self._frame_and_read(whole, found)
+                    if reason:
+                        unread.append((whole, reason))
+                    continue
+            if server:
+                for item in inbound.react(*self._server_line(service, server, said)):
+                    if isinstance(item, Unread):
+                        unread.append((self._whole(stamp, pid, line, service, server, said), item.reason))
+                    else:
+                        found.append(item)
+                continue
+            if mail:
+                deliveries.begins(self._time)
+                found += inbound.accepted(self._time, mail, self._sender_domain(sender))
+                continue
+            process = known.get(pid)
+            if process is not None and 0 <= at - process.seen <= MAX_IDLE:
+                if not queue_id:
+                    meeting = meetings.get(line)
+                    if meeting is not None and logging is not None:
+                        peer, summary, relay = meeting
+                        process.seen = at
+                        process.session = Session(peer, summary, at)
+                        process.local_fault = False
+                        through_proxy = proxied.get(peer[1:]) if proxied else None
+                        if (
+                            through_proxy is not False
+                            and not (through_proxy is None and summary.reused)
+                            and not process.doubtful_birth
+                        ):
+                            found += logging.proof(process.born, self._time, relay)
+                        continue
+                else:
+                    session = process.session
+                    if (
+                        session is not None
+                        and session.summary is not None
+                        and session.queue_id in (None, queue_id)
+                        and session.request in (None, request)
+                        and at - session.time <= FIRST_SLACK
+                        and ">, " not in reply
+                        and not queue.holds(queue_id)
+                    ):
+                        key = (domain, name, sent, tls, session.summary)
+                        tally = tallies.get(key) or self._new_tally(*key)
+                        if tally is not None and tally.peer == session.peer:
+                            process.seen = at
+                            if process.queue_id != queue_id:
+                                process.queue_id, process.trouble = queue_id, None
+                            session.queue_id, session.request = queue_id, request
+                            if tally.stated is not None:
+                                deliveries.connections.opened(tally.stated, self._time, encrypted=True)
+                            if not counting:
+                                found.append(self._delivery(queue_id, tally))
+                            elif tally.number:
+                                tally.number += 1
+                                tally.last = at
+                            else:
+                                self._open += 1
+                                tally.number, tally.first, tally.last = 1, at, at
+                            continue
+            found_now = self._feed(deliveries, pid, line, (domain, name, sent, tls) if queue_id else None)
+            logging = deliveries.logging.get(self._tag)
+            for item in found_now:
+                if isinstance(item, Unread):
+                    unread.append((self._whole(stamp, pid, line), item.reason))
+                else:
+                    found.append(item)
+        return unread
+
+    def _whole(  # noqa: PLR0913, PLR0917
+        self, stamp: str, pid: str, line: str, service: str = "", server: str = "", said: str = "", begins: str = ""
+    ) -> str:
+        """Put a line together again."""
+        if pid:
+            return f"{stamp}{self.head.text}smtp[{pid}]: {line}"
+        return f"{stamp}{self.head.text}" + (begins or f"{service and f'{service}/'}smtpd[{server}]: {said}")
+
+    def _server_line(self, service: str, server: str, said: str) -> tuple[Record, ServerEvent]:
+        """Return a line of smtpd(8) and what it tells."""
+        instance = f"{self.head.instance}/{service}" if service else self.head.instance
+        queue_id, begins, client = said.partition(": client=")
+        event: ServerEvent | None
+        if begins:
+            event = self._clients.get(client)
+            if isinstance(event, MailBegins):
+                event = event._replace(queue_id=queue_id)
+        else:
+            event = self._server_events.get(said)
+        if event is None:
+            event = read_server_event(said)
+            if isinstance(event, MailBegins):
+                _bounded(self._clients)[client] = event
+            elif isinstance(event, Connected | Disconnected | ClientHandshake):
+                _bounded(self._server_events)[said] = event
+        return Record(self._time, self.head.host, instance, "smtpd", int(server), said), event
+
+    def _sender_domain(self, sender: str) -> str | None:
+        """Return the domain of a sender, as :func:`read_sender` does."""
+        return domain_of(sender) if sender else NULL_SENDER
+
+    def _tick(self, stamp: str) -> str:
+        """Read a new time stamp; return it, or nothing where it is none."""
+        time = self._time_of(stamp.encode())
+        if time is None:
+            return ""
+        self._time = time
+        at = microseconds(time)
+        hour = at // MICROSECONDS_PER_HOUR
+        if hour != self._hour or at < self._at:
+            self._close_hour()
+        self._at, self._hour = at, hour
+        return stamp
+
+    def _close_hour(self) -> None:
+        """Count what came since the hour began, or since time went back: so the first came first and the last last."""
+        for tally in self._tallies.values():
+            if tally.number:
+                group = Group(
+                    self._hour, tally.domain, tally.relay, tally.tls, tally.result, self._source, Direction.OUTBOUND,
+                    tally.level,
+                )  # fmt: skip
+                self.counts.count(group, tally.number, tally.first, tally.last)
+                tally.number = 0
+        self._open = 0
+
+    def _new_tally(self, domain: str, name: str, sent: str, tls: str, summary: Summary) -> _Tally | None:
+        """Return the tally of phrases that are known; None where one is new, or says something that is not common."""
+        relay, end = self._relays.get(name), self._ends.get((sent, tls))
+        if relay is None or end is None or domain not in self._domains:
+            return None
+        result, status = end
+        evidence = Evidence.STATED if status else Evidence.CORRELATED
+        said = encrypted(summary, evidence, status)
+        tally = _Tally(self._domains[domain], relay, status, result, self._same.setdefault(said, said))
+        if len(self._tallies) >= _PHRASES_LIMIT:
+            self._close_hour()
+            self._tallies.clear()
+        self._tallies[domain, name, sent, tls, summary] = tally
+        return tally
+
+    def _delivery(self, queue_id: str, tally: _Tally) -> Delivery:
+        return Delivery(
+            self._time, self._source, queue_id, Direction.OUTBOUND, tally.domain, tally.relay, tally.tls, tally.result,
+            tally.level,
+        )  # fmt: skip
+
+    # --- what is not common -----------------------------------------------------------------------------------------
+    def _feed(
+        self, deliveries: PostfixDeliveries, pid: str, line: str, phrases: tuple[str, str, str, str] | None
+    ) -> list[Found]:
+        """Read a line like any other; remember what its phrases mean and which process wrote it."""
+        record = Record(self._time, self.head.host, self.head.instance, "smtp", int(pid), message_of(line))
+        event = read_event(record)
+        found = deliveries.react(record, event)
+        if isinstance(event, Attempt) and phrases:
+            self._learn(event, *phrases)
+        elif isinstance(event, Handshake):
+            relay = relay_key(event.peer.host, event.peer.ip, event.peer.port)
+            _bounded(self._meetings)[line] = _Meeting(event.peer, event.summary, relay)
+        process = deliveries.processes.known.get((self.head.instance, "smtp", int(pid)))
+        if process is not None:
+            _bounded(self._known)[pid] = process
+        return found
+
+    def _learn(self, event: Attempt, domain: str, name: str, sent: str, tls: str) -> None:
+        """Remember what the phrases of a status line mean."""
+        _bounded(self._domains)[domain] = event.domain
+        _bounded(self._relays)[name] = event.relay
+        status = event.tls_status
+        common = status is None or not (status.violated or status.refused or status.undecided)
+        if common and (status is None or status.final not in (None, Level.NONE)) and event.reason is None:
+            _bounded(self._ends)[sent, tls] = Result(event.outcome, event.dsn), status
+
+
+def _bounded(memory: dict[_Key, _Value]) -> dict[_Key, _Value]:
+    """Return the memory for a further entry; it starts anew when it is full."""
+    if len(memory) >= _PHRASES_LIMIT:
+        memory.clear()
+    return memory

@@ -1,0 +1,241 @@
+"""The fast lane says what the slow way says, whatever the log and wherever it is cut."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from ipaddress import ip_network
+from itertools import accumulate, pairwise
+from typing import Any, NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from maillog import Delivery, LogReader, ReadSettings, Relay, Scope, UnreadLine
+from maillog.counts import Counts
+from maillog.model import Found, JsonValue
+from maillog.postfix import lane
+
+SETTINGS = ReadSettings(latest=datetime(2026, 12, 1, tzinfo=UTC), internet=(ip_network("10.0.0.0/8"),))
+
+_HOSTS = ("mx1.a.example[198.51.100.1]:25", "MX2.b.example[10.1.2.3]:25", "mx3.c.example[2001:db8::3]:25")
+_SUMMARIES = (
+    "TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits) key-exchange X25519",
+    "TLSv1.2 with cipher ECDHE-RSA-AES256-GCM-SHA384 (256/256 bits)",
+    "a protocol that nobody knows",
+)
+hosts = st.sampled_from(_HOSTS)
+queue_ids = st.sampled_from(["4F00A1", "4F00A2", "4F00A3", "ABCDEF"])
+# Weights by repetition: a log is made of the common lines.
+meetings = st.builds(
+    "{} TLS connection {} to {}: {}".format,
+    st.sampled_from(["Trusted", "Untrusted", "Verified"]),
+    st.sampled_from(["established", "established", "established", "reused"]),
+    st.one_of(hosts, hosts.map(str.lower)),
+    st.sampled_from([*_SUMMARIES[:2] * 3, _SUMMARIES[2]]),
+)
+ends = st.one_of(
+    st.sampled_from(
+        [
+            "dsn=2.0.0, status=sent (250 2.0.0 Ok: queued as 1)",
+            "dsn=2.6.0, status=sent (250 2.6.0 <id@x> Queued)",
+            "dsn=2.0.0, status=sent (250 <a@b>, relay=c[1.2.3.4]:25, delay=1, delays=1/1/1/1, dsn=2.0.0, status=sent)",
+            "dsn=2.0.0, status=sent",
+            "dsn=2.0.0, status=deliverable (delivers)",
+            "dsn=5.1.1, status=bounced (host mx1.a.example[198.51.100.1] said: 550 no (in reply to RCPT TO command))",
+            "dsn=4.4.2, status=deferred (lost connection with mx1.a.example[198.51.100.1] while sending DATA)",
+            "dsn=4.7.5, status=deferred (Cannot start TLS: handshake failure)",
+            "dsn=2.0.0, status=other (x)",
+        ]
+    ),
+    st.just("dsn=2.0.0, status=sent (250 ok)"),
+)
+statuses = st.builds(
+    "{}: to=<{}>, {}relay={}, {}delay=1, delays=0/0.1/{}, {}{}".format,
+    queue_ids,
+    st.sampled_from(
+        ["u@a.example", "v@a.example", "u@B.example", "root", 'a"b"@a.example', "<x@a.example", "ü@ü.example"]
+    ),
+    st.sampled_from(["", "", "orig_to=<w@local>, "]),
+    st.one_of(hosts, hosts, st.sampled_from(["none", "a[b,c]:25", "mx[private/x]"])),
+    st.sampled_from(["", "", "", "conn_use=2, "]),
+    st.sampled_from(["0.1/0.2", "0.1/0.2", "40/0.2"]),
+    st.sampled_from(["", "", "tls=may, ", "tls=may:none, ", "tls=!encrypt, ", "tls=dane, ", "tls=may?, ", "tls=x, "]),
+    ends,
+)
+troubles = st.sampled_from(
+    [
+        "4F00A1: lost connection with mx1.a.example[198.51.100.1] while performing the EHLO handshake",
+        "SSL_connect error to mx1.a.example[198.51.100.1]:25: -1",
+        "connect to mx1.a.example[198.51.100.1]:25: Connection refused",
+        "warning: TLS library problem",
+        "message repeated 2 times: [ 4F00A1: lost connection with x[1.2.3.4] while sending DATA]",
+    ]
+)
+of_smtp = st.builds(
+    "{}/smtp[{}]: {}".format,
+    st.sampled_from(["postfix", "postfix", "postfix", "postfix", "postfix/relay"]),
+    st.sampled_from(["11", "11", "12", "013"]),
+    st.one_of(meetings, meetings, statuses, statuses, statuses, troubles),
+)
+clients = st.sampled_from(["a.example[192.0.2.1]", "unknown[192.0.2.2]", "localhost[127.0.0.1]", "b.example[10.9.9.9]"])
+of_smtpd = st.builds(
+    "postfix/{}smtpd[{}]: {}".format,
+    st.sampled_from(["", "", "", "submission/", "other/"]),
+    st.sampled_from(["21", "21", "22", "021"]),
+    st.one_of(
+        st.builds("connect from {}".format, clients),
+        st.builds("Anonymous TLS connection established from {}: {}".format, clients, st.sampled_from(_SUMMARIES)),
+        st.builds("{}: client={}{}".format, queue_ids, clients, st.sampled_from(["", "", ", sasl_method=PLAIN"])),
+        st.builds(
+            "disconnect from {} {}mail=1 commands=3".format,
+            clients,
+            st.sampled_from(["", "starttls=1 ", "starttls=0/1 "]),
+        ),
+        st.builds("NOQUEUE: reject: {} from {}: 554".format, st.sampled_from(["RCPT", "MAIL"]), clients),
+        st.builds("SSL_accept error from {}: -1".format, clients),
+        st.builds("lost connection after STARTTLS from {}".format, clients),
+        st.builds("warning: {}: lost 5 messages".format, clients),
+    ),
+)
+of_qmgr = st.builds(
+    "postfix/qmgr[3]: {}: from=<{}>, size=1, nrcpt=1 (queue active)".format,
+    queue_ids,
+    st.sampled_from(["", "s@S.example", "root", "x>, size=1@s.example", "status=sent@s.example"]),
+)
+of_others = st.sampled_from(
+    [
+        "postfix/qmgr[3]: 4F00A1: removed",
+        "postfix/qmgr[3]: 4F00A1: from=<a@b>, size=1, nrcpt=1 (queue active)",
+        "postfix/qmgr[3]: 4F00A1: from=<a@b>, status=expired, returned to sender",
+        "postfix/smtpd[4]: connect from x[1.2.3.4]",
+        "postfix/smtpd[4]: NOQUEUE: reject: lost 5 messages, begin to drop messages",
+        "postfix/master[1]: reload -- version 3.7.11, configuration /etc/postfix",
+        "postfix/master[1]: daemon started -- version 3.7.11, configuration /etc/postfix",
+        "postfix/tlsproxy[5]: CONNECT to [198.51.100.1]:25",
+        "postfix/lmtp[6]: 4F00A2: to=<u@a.test>, relay=x[private/s], delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent",
+        "rsyslogd: imuxsock lost 5 messages from pid 11 due to rate-limiting",
+        "rsyslogd: imuxsock begin to drop messages due to rate-limiting",
+        "dovecot: imap-login: Login",
+        "exim[9]: 2026-11-20 10:00:00 1xVfNI-00000D-0R => u@a.example R=d T=s H=mx [198.51.100.1]",
+    ]
+)
+seconds = st.sampled_from([0, 0, 0, 0, 1, 2, 5, 40, 120, 1_500, -3])
+
+
+class Line(NamedTuple):
+    """A line of a log, without its newline."""
+
+    ahead: int
+    host: str
+    text: str
+
+
+lines = st.builds(
+    Line,
+    seconds,
+    st.sampled_from(["mail", "mail", "mail", "mail", "mail", "other"]),
+    st.one_of(of_smtp, of_smtp, of_smtp, of_smtp, of_smtpd, of_smtpd, of_qmgr, of_others),
+)
+iso_stamps = st.booleans()
+
+
+def log_of(some: list[Line], *, iso: bool) -> bytes:
+    """Return the text of a log that begins shortly before an hour's end."""
+    times = accumulate((line.ahead for line in some), initial=1_795_168_700)
+    next(times)
+    stamps = (datetime.fromtimestamp(time, UTC) for time in times)
+    shown = (
+        f"{stamp:%Y-%m-%dT%H:%M:%S}.000000+00:00" if iso else f"{stamp:%b} {stamp.day:2} {stamp:%H:%M:%S}"
+        for stamp in stamps
+    )
+    return "".join(f"{at} {line.host} {line.text}\n" for at, line in zip(shown, some, strict=True)).encode()
+
+
+class Told(NamedTuple):
+    """What a log gave."""
+
+    found: list[Delivery]
+    unread: list[UnreadLine]
+    carry: JsonValue
+
+
+def pieces_of(text: bytes, cuts: list[int]) -> Iterator[bytes]:
+    """Yield the text in pieces."""
+    places = sorted({0, len(text), *(cut % (len(text) + 1) for cut in cuts)})
+    return (text[begin:end] for begin, end in pairwise(places))
+
+
+def told(text: bytes, cuts: list[int]) -> Told:
+    """Read a log in pieces, with a carry-over in between."""
+    found, unread, carry, rest = [], [], None, b""
+    for piece in pieces_of(text, cuts):
+        reader = LogReader(SETTINGS, carry)
+        reading = reader.read(rest + piece)
+        found += reading.deliveries
+        unread += reading.unread
+        rest = (rest + piece)[reading.consumed :]
+        carry = reader.carry()
+    return Told(found, unread, carry)
+
+
+def counted(text: bytes, cuts: list[int]) -> tuple[Counts, list[UnreadLine], JsonValue]:
+    """Count a log piece by piece."""
+    reader, unread, rest = LogReader(SETTINGS), [], b""
+    counts = Counts()
+    for piece in pieces_of(text, cuts):
+        reading = reader.count(rest + piece)
+        assert not reading.deliveries
+        unread += reading.unread
+        rest = (rest + piece)[reading.consumed :]
+        if len(piece) % 2:
+            counts.merge(reader.take())
+    counts.merge(reader.take())
+    return counts, unread, reader.carry()
+
+
+@settings(deadline=None)
+@given(st.lists(lines, min_size=1, max_size=40), iso_stamps, st.lists(st.integers(0, 10_000), max_size=4))
+def test_the_lane_says_what_the_slow_way_says(some: list[Line], iso: bool, cuts: list[int]) -> None:
+    """Deliveries, unread lines and the state that is carried on are the same with and without the lane."""
+    text = log_of(some, iso=iso)
+    fast = [told(text, cuts), told(text, [])]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("maillog.reader.head_of", lambda _text: None)
+        slow = told(text, [])
+    assert fast == [slow, slow]
+
+
+@settings(deadline=None)
+@given(st.lists(lines, min_size=1, max_size=40), iso_stamps, st.lists(st.integers(0, 10_000), max_size=4))
+def test_counting_gives_the_deliveries_of_reading(some: list[Line], iso: bool, cuts: list[int]) -> None:
+    """Counted or listed, it is the same."""
+    text = log_of(some, iso=iso)
+    expected = told(text, [])
+    counts, unread, carry = counted(text, cuts)
+    sums = Counts()
+    sums.add(expected.found)
+    assert counts.groups == sums.groups
+    assert (unread, carry) == (expected.unread, expected.carry)
+
+
+def test_the_common_lines_take_the_lane() -> None:
+    """A log of common lines is not read in the slow way."""
+    meeting = f"postfix/smtp[11]: Trusted TLS connection established to {_HOSTS[0]}: {_SUMMARIES[0]}"
+    status = (
+        f"postfix/smtp[11]: 4F00A{{}}: to=<u@a.example>, relay={_HOSTS[0]}, delay=1, delays=0/0/0/1, dsn=2.0.0, "
+        "status=sent (250 ok)"
+    )
+    texts = [text for number in range(9) for text in (meeting, status.format(number))]
+    slow: list[object] = []
+    with pytest.MonkeyPatch.context() as patch:
+        feed = lane.Lane._feed
+
+        def noted(self: lane.Lane, *line: Any) -> list[Found]:
+            slow.append(line)
+            return feed(self, *line)
+
+        patch.setattr(lane.Lane, "_feed", noted)
+        found = told(log_of([Line(1, "mail", text) for text in texts], iso=False), []).found
+    assert len(found) == 9
+    assert found[0].relay == Relay("mx1.a.example", "198.51.100.1", 25, Scope.INTERNET)
+    assert len(slow) == 2, "each phrase is learned once"

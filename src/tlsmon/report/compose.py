@@ -6,7 +6,7 @@ from datetime import UTC, timedelta
 from tlsmon.report import domains, mail, method, plan
 from tlsmon.report.facts import Facts
 from tlsmon.report.model import KeyFigure, Report, Section, Week
-from tlsmon.report.words import count, mails, name, points, share, span
+from tlsmon.report.words import count, listed, mails, name, points, share, span
 from tlsmon.traffic.summary import advice
 from tlsmon.verdict.model import Verdict
 
@@ -43,6 +43,7 @@ def compose(facts: Facts) -> Report:
         facts.weeks,
         facts.ladder,
         domains.changes(facts),
+        domains.unchanged(facts),
         tuple(_parts(facts)),
     )
 
@@ -53,8 +54,9 @@ def _parts(facts: Facts) -> Iterable[Section]:
 
 def _subtitle(facts: Facts) -> str:
     monday = facts.weeks[-1].monday
-    hosts = [_NAMELESS if host == "-" else name(host) for host in facts.now.coverage.senders]
-    who = ", ".join(hosts[:3]) + (f" and {count(len(hosts) - 3, 'more host')}" if len(hosts) > 3 else "")  # noqa: PLR2004
+    named = [name(host) for host in facts.now.coverage.senders if host != "-"]
+    hosts = named + ([_NAMELESS] if "-" in facts.now.coverage.senders else [])
+    who = listed(hosts[:3]) if len(hosts) <= 3 else f"{', '.join(hosts[:2])} and {len(hosts) - 2:,} more hosts"  # noqa: PLR2004
     running = ", not over yet" if facts.running else ""
     return f"Mail sent {span(monday, monday + timedelta(days=6))} (UTC){running}, as logged by {who or 'no host'}"
 
@@ -91,9 +93,10 @@ def _readiness(facts: Facts) -> str:
 
 
 def _key_figures(facts: Facts) -> tuple[KeyFigure, ...]:
-    encrypted = facts.weeks[-1].share_encrypted
+    before, encrypted = (week.share_encrypted for week in facts.weeks[-2:])
+    change = "" if encrypted is None or before is None else f", {(encrypted - before) * 100:+.1f} points"
     return (
-        KeyFigure("-" if encrypted is None else share(encrypted), "of mail encrypted"),
+        KeyFigure("-" if encrypted is None else share(encrypted), f"encrypted{change}"),
         *(
             KeyFigure(f"{len(facts.now.verdicts(verdict)):,}", label)
             for verdict, label in (

@@ -53,9 +53,15 @@ def changed(facts: Facts) -> Section:
         "Newly ready: safe now, and not a week ago. Newly failing: would lose mail or see delays now, and was not "
         "known to. Regressed: was safe a week ago, and is not any more."
     )
-    empty = "Nothing changed." if facts.before.judgements else "There is no earlier week in the store to compare with."
-    table = Table(columns, tuple(rows), empty)
+    table = Table(columns, tuple(rows), unchanged(facts))
     return Section("changes", "Changes since last week, domain by domain", (text,) if rows else (), (table,))
+
+
+def unchanged(facts: Facts) -> str:
+    """Return what is said where no domain changed."""
+    if facts.before.judgements:
+        return "No domain changed."
+    return "There is no earlier week in the store to compare with."
 
 
 def _changed(facts: Facts) -> list[tuple[Judgement, Verdict | None]]:
@@ -88,6 +94,8 @@ def loses(facts: Facts) -> Section:
         f"{count(len(items), 'domain')} would not have arrived. The cause lies at the MX host named; its operator can "
         "remove it. Since: when it began, or the first such mail of the window."
     )
+    if not all(item.fates.lost for item in items):
+        text += " Where none was lost in the window, the next mail would be: no attempt gets through now."
     empty = "No domain is known to lose mail."
     return Section("loses", "Domains that would lose mail", (text,) if items else (), (Table(columns, rows, empty),))
 
@@ -131,7 +139,7 @@ def unproven(facts: Facts) -> Section:
 
 def missing(item: Judgement, thresholds: Thresholds) -> str:
     """Return which evidence would be needed for a verdict on an unproven domain."""
-    if item.reasons and item.reasons[0].startswith("held:"):
+    if _held(item):
         return "held: see the first page"
     if not item.mails:
         return "no mail was delivered"
@@ -165,7 +173,9 @@ def exceptions(facts: Facts) -> Section:
         Column("note", "Note", width=1.0),
     )
     rows = tuple(_exception(item, judged.get(item.domain), facts) for item in facts.asked.exemptions)
-    text = ("Domains that somebody decided to leave as they are. They are in no policy below until they expire.",)
+    text = (
+        "Domains that somebody decided to leave as they are. They are in no policy of this report until they expire.",
+    )
     table = Table(columns, rows, "No exceptions were given; name a register with --exceptions.")
     return Section("exceptions", "Exceptions register", text if rows else (), (table,))
 
@@ -206,7 +216,13 @@ def _exempt(domain: str, exemptions: Mapping[str, Exemption]) -> str:
 
 
 def _why(item: Judgement) -> str:
+    if _held(item):
+        return "held: see the first page"
     return name("; ".join(item.reasons[:2])) if item.reasons else "-"
+
+
+def _held(item: Judgement) -> bool:
+    return bool(item.reasons) and item.reasons[0].startswith("held:")
 
 
 def _by_mail(items: Iterable[Judgement]) -> list[Judgement]:

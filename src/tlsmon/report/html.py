@@ -28,9 +28,10 @@ table { border-collapse: collapse; width: 100%; font-size: .85rem; margin: .6rem
 th, td { text-align: left; vertical-align: top; padding: .22rem .9rem .22rem 0; border-bottom: 1px solid #e6e8ea;
   overflow-wrap: anywhere; }
 th { border-bottom: 1.5px solid #5f6368; overflow-wrap: normal; } thead { position: sticky; top: 0; background: #fff; }
-.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; } .d { white-space: nowrap; }
+.n { text-align: right; padding-right: 1.4rem; font-variant-numeric: tabular-nums; white-space: nowrap; }
+.d { white-space: nowrap; }
 pre { columns: 18rem; font: inherit; font-size: .8rem; white-space: pre-wrap; overflow-wrap: anywhere; }
-svg { width: 100%; height: auto; }
+.chart { overflow-x: auto; } .chart svg { width: 100%; min-width: 36rem; height: auto; }
 @media print { body { margin: 0; max-width: none; } thead { display: table-header-group; position: static; } }
 """
 _POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
@@ -64,7 +65,8 @@ def _summary(report: Report) -> Iterable[str]:
     yield f'<div class="key">{keys}</div>'
     yield f"<h2>Mail sent by week</h2>\n{_svg(figures.trend, report.weeks, (0.06, 0.1, 0.94, 0.78), 2.6)}"
     yield f"<h2>What the domains could stand</h2>\n{_svg(figures.ladder, report.ladder, (0.09, 0.02, 0.66, 0.86), 1.9)}"
-    yield from _changes(report.changes)
+    yield "<h2>Changes since last week</h2>"
+    yield from _changes(report.changes) if any(report.changes) else [f"<p>{escape(report.unchanged)}</p>"]
 
 
 def _svg(
@@ -90,13 +92,13 @@ def _svg(
         file = StringIO()
         figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     text = file.getvalue()
-    return text[text.index("<svg") :]
+    return f'<div class="chart">{text[text.index("<svg") :]}</div>'
 
 
 def _changes(changes: Changes) -> Iterable[str]:
     parts = zip(("newly ready", "newly failing", "regressed"), changes, strict=True)
     texts = "".join(f"<div><b>{len(names):,}</b><span>{title}</span></div>" for title, names in parts)
-    yield f'<h2>Changes since last week</h2>\n<div class="key">{texts}</div>'
+    yield f'<div class="key">{texts}</div>'
 
 
 def _section(section: Section) -> Iterable[str]:

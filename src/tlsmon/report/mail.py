@@ -27,7 +27,7 @@ def weeks(facts: Facts) -> Section:
         Column("encrypted", "Other TLS", Kind.COUNT),
         Column("plaintext", "In clear", Kind.COUNT),
         Column("unknown", "Unknown", Kind.COUNT),
-        Column("share_encrypted", "Encrypted", Kind.SHARE),
+        Column("share_encrypted", "Share encrypted", Kind.SHARE),
     )
     rows = tuple(
         (
@@ -45,7 +45,7 @@ def weeks(facts: Facts) -> Section:
     )
     text = (
         "Mail sent to hosts on the internet, by ISO week in UTC. Verified: the certificate was valid and named the "
-        "host. Encrypted is the share of what is known."
+        "host. The share encrypted is that of what is known."
     )
     return Section("weeks", "Mail by week", (text,), (Table(columns, rows, ""),))
 
@@ -125,7 +125,7 @@ def providers(facts: Facts) -> Section:
         Column("encrypted", "Encrypted", Kind.COUNT),
         Column("plaintext", "In clear", Kind.COUNT),
         Column("unknown", "Unknown", Kind.COUNT),
-        Column("share_encrypted", "Encrypted", Kind.SHARE),
+        Column("share_encrypted", "Share encrypted", Kind.SHARE),
     )
     text = ("The organisational domain of the MX hosts, by the Public Suffix List.",)
     table = Table(columns, tuple(rows), "No mail in the window.")

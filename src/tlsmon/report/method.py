@@ -6,7 +6,7 @@ from typing import Final
 
 from tlsmon.report.facts import Facts, Gap
 from tlsmon.report.model import Column, Kind, Section, Table
-from tlsmon.report.words import count, mails, name, share, span
+from tlsmon.report.words import count, listed, mails, name, per_cent, span
 from tlsmon.traffic.summary import advice
 
 _MOST_HOSTS: Final = 20
@@ -40,9 +40,13 @@ def _host(gap: Gap) -> str:
 
 
 def _hosts(senders: Sequence[str]) -> str:
-    named = ["one that its log does not name" if host == "-" else name(host) for host in senders[:_MOST_HOSTS]]
-    more = [f"and {len(senders) - _MOST_HOSTS:,} more"] if len(senders) > _MOST_HOSTS else []
-    return ", ".join(named + more) or "none"
+    named = [name(host) for host in senders if host != "-"]
+    shown = named[:_MOST_HOSTS]
+    if len(named) > _MOST_HOSTS:
+        shown.append(f"{len(named) - _MOST_HOSTS:,} more")
+    if "-" in senders:
+        shown.append("one that its log does not name")
+    return listed(shown) or "none"
 
 
 def _text(facts: Facts) -> Iterable[str]:
@@ -55,7 +59,7 @@ def _text(facts: Facts) -> Iterable[str]:
         f"{seen.encrypted:,} encrypted, {seen.plaintext:,} in clear, {seen.unknown:,} unknown."
     )
     yield (
-        f"Safe asks that, with {share(rules.confidence)} confidence, at most {share(rules.max_share)} of the "
+        f"Safe asks that, with {per_cent(rules.confidence)} confidence, at most {per_cent(rules.max_share)} of the "
         f"mail would fail, where mail waits {rules.queue_days:g} days in the queue and {rules.oldest_protocol} is the "
         "oldest protocol admitted."
     )

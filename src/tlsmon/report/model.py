@@ -158,4 +158,6 @@ class Report(NamedTuple):
     weeks: tuple[Week, ...]
     ladder: tuple[Rung, ...]
     changes: Changes
+    unchanged: str
+    """What is said where there are none."""
     sections: tuple[Section, ...]

@@ -67,7 +67,7 @@ def _first_page(canvas: Canvas, report: Report) -> None:
     _heading(canvas, "What the domains could stand", 140)
     figures.ladder(canvas.axes(canvas.left + 46, canvas.y + 14, canvas.width - 176, 98), report.ladder)
     canvas.skip(122)
-    _changes(canvas, report.changes)
+    _changes(canvas, report.changes, report.unchanged)
 
 
 def _heading(canvas: Canvas, text: str, keep: float) -> None:
@@ -101,7 +101,11 @@ def _key_figures(canvas: Canvas, key_figures: Sequence[KeyFigure]) -> None:
     canvas.skip(2)
 
 
-def _changes(canvas: Canvas, changes: Changes) -> None:
+def _changes(canvas: Canvas, changes: Changes, unchanged: str) -> None:
+    if not any(changes):
+        _heading(canvas, "Changes since last week", 40)
+        paragraph(canvas, unchanged)
+        return
     _heading(canvas, "Changes since last week", 20 + 11 * (_NAMES + 2))
     step = canvas.width / len(_CHANGES)
     for number, (field, title) in enumerate(_CHANGES.items()):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
+from math import ceil
 from typing import Final
 
 from tlsmon.report.canvas import Canvas
@@ -62,22 +63,27 @@ def draw(canvas: Canvas, table: Table) -> None:
 
 def lines(canvas: Canvas, every: Sequence[str]) -> None:
     """Draw lines to be copied, in as many columns as there is room for."""
-    texts = [drawable(line) for line in every[:MOST_LINES]]
-    widest = min(max((width(text, SIZE) for text in texts), default=1.0), canvas.width)
+    texts = [part for line in every[:MOST_LINES] for part in wrap(drawable(line), canvas.width, SIZE)]
+    widest = max((width(text, SIZE) for text in texts), default=1.0)
     columns = max(int((canvas.width + _GUTTER) // (widest + _GUTTER)), 1)
-    step = (canvas.width + _GUTTER) / columns
-    for start in range(0, len(texts), columns):
-        parts = [wrap(text, canvas.width, SIZE) for text in texts[start : start + columns]]
-        canvas.need(max(map(len, parts)) * _LEADING)
-        for number, part in enumerate(parts):
-            for line, text in enumerate(part):
-                canvas.text(canvas.left + number * step, canvas.y + (line + 1) * _LEADING - 2, text, SIZE)
-        canvas.skip(max(map(len, parts)) * _LEADING)
+    while texts:
+        canvas.need(_LEADING)
+        rows = min(max(int(canvas.room // _LEADING), 1), ceil(len(texts) / columns))
+        _block(canvas, texts[: rows * columns], rows, (canvas.width + _GUTTER) / columns)
+        texts = texts[rows * columns :]
     canvas.skip(6)
     if len(every) > MOST_LINES:
         paragraph(
             canvas, f"The first {MOST_LINES:,} of {len(every):,} lines. The JSON form of this report has them all."
         )
+
+
+def _block(canvas: Canvas, texts: Sequence[str], rows: int, step: float) -> None:
+    """Draw lines column by column, in which order they are also selected and copied."""
+    for number, text in enumerate(texts):
+        column, line = divmod(number, rows)
+        canvas.text(canvas.left + column * step, canvas.y + (line + 1) * _LEADING - 2, text, SIZE)
+    canvas.skip(rows * _LEADING)
 
 
 def paragraph(canvas: Canvas, text: str, size: float = 8.5, *, color: str = INK, bold: bool = False) -> None:

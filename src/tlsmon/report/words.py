@@ -1,5 +1,6 @@
 """How a report says things: names of strangers, days, causes, shares."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Final
 
@@ -10,9 +11,11 @@ __all__ = [
     "cause",
     "count",
     "day",
+    "listed",
     "mails",
     "name",
     "old_protocol",
+    "per_cent",
     "points",
     "prose",
     "share",
@@ -84,6 +87,26 @@ def mails(number: int) -> str:
 def utc_day(microseconds: int) -> date:
     """Return the day, in UTC, of a time in microseconds since 1970."""
     return datetime.fromtimestamp(microseconds // 1_000_000, UTC).date()
+
+
+def listed(texts: Sequence[str]) -> str:
+    """
+    Return texts as people list them.
+
+    >>> listed(["a", "b", "c"]), listed(["a"]), listed([])
+    ('a, b and c', 'a', '')
+    """
+    return " and ".join(filter(None, (", ".join(texts[:-1]), *texts[-1:])))
+
+
+def per_cent(share: float) -> str:
+    """
+    Return a share that somebody chose, with no more digits than it has.
+
+    >>> per_cent(0.95), per_cent(0.001)
+    ('95%', '0.1%')
+    """
+    return f"{share * 100:.6g}%"
 
 
 def day(when: date) -> str:

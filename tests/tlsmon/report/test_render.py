@@ -142,6 +142,15 @@ def test_long_tables(weekly: Report, rows: int) -> None:
 
 
 @needs_poppler
+@pytest.mark.parametrize("rows", [7, 1999])
+def test_lines_are_copied_in_order(weekly: Report, rows: int) -> None:
+    """Who selects policy lines in the PDF gets them one below the other, in their order, over columns and pages."""
+    text = tool("pdftotext", "-raw", "-", "-", content=render(long_report(weekly, rows), Form.PDF))
+    copied = re.findall(r"^(d\d{5}\.example encrypt)$", text, re.MULTILINE)
+    assert copied == [f"d{number:05}.example encrypt" for number in range(rows)]
+
+
+@needs_poppler
 def test_hostile_names(tmp_path: Path) -> None:
     """Names of any content and length stay on the page as text, and run nothing."""
     items = [sent(name, day, 200, "plaintext") for name in (HOSTILE, LONG, "x" * 5000) for day in (1, 8)]

@@ -140,7 +140,7 @@ def test_first_week_has_no_changes(tmp_path: Path) -> None:
     report = report_of(tmp_path, *(sent("a.test", day, 400) for day in (1, 2, 3)))
     assert report.changes == Changes()
     (table,) = section(report, "changes").tables
-    assert table.empty == "There is no earlier week in the store to compare with."
+    assert table.empty == report.unchanged == "There is no earlier week in the store to compare with."
 
 
 def test_running_week(tmp_path: Path) -> None:
@@ -151,6 +151,22 @@ def test_running_week(tmp_path: Path) -> None:
     filled(tmp_path, [sent("a.test", 2)])
     both = api.open(str(tmp_path)).report()
     assert (both.weeks[-1].label, "not over yet" in both.subtitle) == ("2026-W02", False)
+
+
+def test_reporting_hosts(tmp_path: Path) -> None:
+    """Hosts with a name come first; the one without is told apart from a name."""
+    senders = [Sender("postfix", host, None) for host in ("mail2", None, "mail1")]
+    report = report_of(tmp_path, *(sent("a.test", 1)._replace(sender=sender) for sender in senders))
+    assert report.subtitle.endswith("as logged by mail1, mail2 and a host that its log does not name")
+    assert "Reporting hosts: mail1, mail2 and one that its log" in section(report, "method").text[2]
+
+
+def test_change_of_the_share(tmp_path: Path) -> None:
+    """The share of the week stands beside its change, in percentage points, and without one where it is the first."""
+    first = [sent("a.test", 1, 3), sent("b.test", 1, 1, "plaintext")]
+    assert report_of(tmp_path / "one", *first).key_figures[0] == ("75.0%", "encrypted")
+    second = [sent("a.test", 8, 8), sent("b.test", 13.99, 2, "plaintext")]
+    assert report_of(tmp_path / "two", *first, *second).key_figures[0] == ("80.0%", "encrypted, +5.0 points")
 
 
 @pytest.mark.parametrize("days", [(1, 8), (7.5, 8)], ids=["week over", "running week"])

@@ -9,7 +9,7 @@ READY := $(VENV)/ready
 SAMPLES := $(sort $(wildcard sample_logs/*/*log sample_logs/*/*log.*))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-lab lint types contracts check lab bench build format clean
+.PHONY: help demo test test-fast test-lab lint types contracts check lab bench build man format clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-12s %s\n", $$1, $$2}'
@@ -53,6 +53,10 @@ bench: $(READY) ## measure speed and memory
 build: $(READY) ## make the wheel and the source archive in dist/
 	rm -rf dist
 	$(BIN)/python -m build
+
+man: $(READY) ## make the man page in dist/
+	mkdir -p dist
+	$(BIN)/python -m tlsmon.cli.manual $$(sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml) > dist/tlsmon.1
 
 clean: ## remove what make made
 	rm -rf $(VENV) demo-store dist

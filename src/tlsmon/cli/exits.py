@@ -8,7 +8,15 @@ class Exit(IntEnum):
 
     DONE = 0
     NO = 1
-    """The command asks a question, and the answer is no."""
     WRONG_USE = 2
     UNREADABLE = 3
-    """Input or store could not be read or written, or only in part; what could be read was."""
+
+    @property
+    def meaning(self) -> str:
+        """Return it in words, as the manual has it."""
+        return {
+            Exit.DONE: "Done.",
+            Exit.NO: "The command asks a question, and the answer is no.",
+            Exit.WRONG_USE: "Wrong use.",
+            Exit.UNREADABLE: "Input or store could not be read or written, or only in part; what could be read was.",
+        }[self]

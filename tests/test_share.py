@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.tlsmon.report.stores import filled
@@ -114,7 +115,7 @@ def test_cron_is_silent_where_all_is_well(program: Path, tmp_path: Path) -> None
 
 def test_cron_mails_what_fails(program: Path, tmp_path: Path) -> None:
     """A policy line to take out, a log that cannot be read, and a store that is not there are all said."""
-    failed = {"security": "none", "protocol": None, "outcome": "bounced", "cause": "tls_not_offered"}
+    failed: dict[str, Any] = {"security": "none", "protocol": None, "outcome": "bounced", "cause": "tls_not_offered"}
     filled(tmp_path / "store", [sent("a.test", 1, 5), sent("lost.test", 3, 2)._replace(**failed)])
     done = run(cron_lines()["watch"], program, TLSMON_STORE=str(tmp_path / "store"))
     assert "take out 1 policy lines now" in done.stdout

@@ -13,6 +13,9 @@ _KEYS: Final = (
 # Where no host was reached the scope is null; such rows tell of DANE and policy failures.
 _TRAFFIC: Final = "direction = 'outbound' AND (scope = 'internet' OR scope IS NULL) AND recipient_domain IS NOT NULL"
 
+_RECENT: Final = timedelta(days=31)
+"""Before the newest row of any kind: outbound traffic is nearly always found here, without reading a long past."""
+
 
 def observations(table: Table, since: datetime, until: datetime) -> list[Observation]:
     """
@@ -39,9 +42,16 @@ def observations(table: Table, since: datetime, until: datetime) -> list[Observa
 
 def end(table: Table) -> datetime:
     """Return the end of the last hour of outbound traffic; now where there is none. Raises StoreError."""
-    (row,) = table.query(f"SELECT MAX(hour) AS hour FROM {NAME} WHERE {_TRAFFIC}").to_pylist()  # noqa: S608
-    last: datetime | None = row["hour"]
+    newest = table.newest()
+    last = _last(table, f"{_TRAFFIC} AND hour >= {_moment(newest - _RECENT)}") if newest else None
+    last = last or _last(table, _TRAFFIC)
     return last + timedelta(hours=1) if last else datetime.now(tz=UTC)
+
+
+def _last(table: Table, where: str) -> datetime | None:
+    (row,) = table.query(f"SELECT MAX(hour) AS hour FROM {NAME} WHERE {where}").to_pylist()  # noqa: S608, own names
+    last: datetime | None = row["hour"]
+    return last
 
 
 def _moment(time: datetime) -> str:

@@ -121,15 +121,17 @@ def gather(table: Table, asked: Asked) -> Facts:
     """Return the facts for a report. Raises StoreError."""
     until = asked.as_of or collect.end(table)
     window = Window(until - timedelta(days=asked.days), until)
+    before = _before(table, window, asked)  # first, so that the rows of one window are in memory at a time
     found = collect.observations(table, *window)
     seen = looks.collect(table.location, asked.thresholds.probe_days, until, fixed=asked.as_of is not None)
+    now = _judged(found, asked.level, window, asked, seen)
     weeks, running = _weeks(table, until)
     since = weeks[0].monday
     return Facts(
         asked,
-        _judged(found, asked.level, window, asked, seen),
-        _before(table, window, asked),
-        tuple(_rung(_judged(found, level, window, asked, seen)) for level in Level),
+        now,
+        before,
+        tuple(_rung(now if level is asked.level else _judged(found, level, window, asked, seen)) for level in Level),
         weeks,
         running,
         _failing(found, asked),

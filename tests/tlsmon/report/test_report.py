@@ -247,3 +247,18 @@ def test_hostile_names_are_escaped(tmp_path: Path) -> None:
     shown = [text for text in texts if isinstance(text, str) and "script" in text]
     assert shown
     assert all(text.isascii() and text.isprintable() for text in shown)
+
+
+def test_reads_only_its_window(tmp_path: Path) -> None:
+    """What lies before the weeks shown is not even opened: its files may be gone, and the report is the same."""
+    for day in range(0, 210, 7):
+        table = filled(tmp_path, [sent("a.test", day, 300), sent("b.test", day, 20, "plaintext")])
+    first = compose.compose(facts.gather(table, facts.Asked()))
+    files = sorted(tmp_path.glob("*.parquet"), key=lambda path: path.stat().st_mtime_ns)
+    assert len(files) == 30
+    for file in files[: 30 - facts.WEEKS - 2]:
+        file.unlink()
+    assert compose.compose(facts.gather(Rows.open(str(tmp_path)), facts.Asked())) == first
+    files[-3].unlink()
+    with pytest.raises(Exception, match="No such file"):  # what is in the window is read
+        facts.gather(Rows.open(str(tmp_path)), facts.Asked())

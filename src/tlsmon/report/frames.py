@@ -5,17 +5,17 @@ Words are categories, counts ``Int64``, shares ``Float64`` from 0 to 1, times aw
 be said.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
 from tlsmon.report.words import count, name, share
 from tlsmon.traffic.model import Period, Traffic
-from tlsmon.verdict.backtest import Backtest, Tally, numbers
-from tlsmon.verdict.model import Fates, Verdict
+from tlsmon.verdict.backtest import Backtest, numbers
+from tlsmon.verdict.model import Verdict
 from tlsmon.verdict.recommend import Recommendation
 from tlsmon.verdict.summary import headline, last_seen
 
@@ -28,43 +28,69 @@ _COLORS: Final = {
     Verdict.UNPROVEN: ("#dedede", "black"),
 }
 
+
+class Column(NamedTuple):
+    """What stands in a column."""
+
+    dtype: Any
+    meaning: str
+
+
+_COUNT: Final = Column("Int64", "Mails, of those sent.")
+
 TRAFFIC: Final = {
-    "start": _TIME,  # of the period
-    "period": "string",  # 2026-11-14, 2026-W46 or 2026-11
-    "deliveries": "Int64",  # attempts, whatever became of them
-    "sent": "Int64",
-    "encrypted": "Int64",  # of those sent, as the next two
-    "plaintext": "Int64",
-    "unknown": "Int64",
-    "share_encrypted": "Float64",  # of what is known
+    "start": Column(_TIME, "When the period begins."),
+    "period": Column("string", "`2026-11-14`, `2026-W46` or `2026-11`."),
+    "deliveries": Column("Int64", "Attempts, whatever became of them."),
+    "sent": Column("Int64", "Mails that another host took."),
+    "encrypted": _COUNT,
+    "plaintext": _COUNT,
+    "unknown": Column("Int64", "Mails sent of which the log does not tell."),
+    "share_encrypted": Column("Float64", "Of the mails sent of which the log tells."),
 }
 """The columns of :func:`traffic`; where a group was asked for, it stands as a category after ``period``."""
 
 VERDICTS: Final = {
-    "domain": "string",
-    "verdict": pd.CategoricalDtype([str(verdict) for verdict in Verdict]),
-    "mails": "Int64",  # delivered, or lost for TLS
-    "encrypted": "Int64",
-    "plaintext": "Int64",
-    "unknown": "Int64",
-    **dict.fromkeys(Fates._fields[:-1], "Int64"),  # mails by what the level would have done to them
-    "undecided": "Int64",  # the log does not tell what it would have done
-    "affected_upper_bound": "Float64",  # of the share of mail that would be late or lost
-    "last_seen": _TIME,
-    "mx_hosts": "string",  # separated by spaces, as the next one
-    "providers": "string",
-    "reasons": "string",
+    "domain": Column("string", "The recipient domain, as an A-label."),
+    "verdict": Column(pd.CategoricalDtype([str(verdict) for verdict in Verdict]), "At the level asked for."),
+    "mails": Column("Int64", "Mails that were delivered, or lost for TLS."),
+    "encrypted": _COUNT,
+    "plaintext": _COUNT,
+    "unknown": Column("Int64", "Mails sent of which the log does not tell."),
+    "delivered": Column("Int64", "Mails that the level would have let through."),
+    "rerouted": Column("Int64", "Mails that another MX host would have taken."),
+    "delayed": Column("Int64", "Mails that a later attempt would have brought."),
+    "lost": Column("Int64", "Mails that would have bounced."),
+    "undecided": Column("Int64", "Mails of which the log does not tell what the level would have done to them."),
+    "affected_upper_bound": Column("Float64", "Of the share of mail that would be late or lost."),
+    "last_seen": Column(_TIME, "The last mail."),
+    "mx_hosts": Column("string", "Names, separated by spaces."),
+    "providers": Column("string", "Names, separated by spaces."),
+    "reasons": Column("string", "In words, separated by semicolons."),
 }
 """The columns of :func:`verdicts`."""
 
 REPLAY: Final = {
-    "as_of": _TIME,  # when the verdicts were made
-    "until": _TIME,  # the end of the days by which they are judged
-    **dict.fromkeys(Tally._fields, "Int64"),
-    **dict.fromkeys(("precision", "domain_precision", "coverage", "calibration"), "Float64"),
-    "held": "string",  # why nothing was called safe
+    "as_of": Column(_TIME, "When the verdicts were made."),
+    "until": Column(_TIME, "The end of the days by which they are judged."),
+    "domains": Column("Int64", "Domains called safe that received mail afterwards."),
+    "domains_failed": Column("Int64", "Of these, how many had mail that would have been delayed or lost."),
+    "mails": Column("Int64", "Their mails of which the fate is known."),
+    "delayed": Column("Int64", "Of these, how many would have come late."),
+    "lost": Column("Int64", "Of these, how many would not have arrived."),
+    "unknown": Column("Int64", "Their mails of which the log does not tell; they count neither way."),
+    "own_side": Column("Int64", "Their mails on days when the sender's own side failed; they count neither way."),
+    "all_mails": Column("Int64", "Mails to all domains."),
+    "safe_mails": Column("Int64", "Mails to the domains called safe."),
+    "bounds": Column("Int64", "Domains with a stated bound and mails afterwards."),
+    "bounds_held": Column("Int64", "Of these, how many stayed within the bound."),
+    "precision": Column("Float64", "Share of the mails to safe domains that would have arrived in time."),
+    "domain_precision": Column("Float64", "Share of the safe domains whose mail would all have arrived in time."),
+    "coverage": Column("Float64", "Share of all mails that went to domains called safe."),
+    "calibration": Column("Float64", "Share of the bounds that held."),
+    "held": Column("string", "Why nothing was called safe."),
 }
-"""The columns of :func:`replay`; counts and shares are explained at :class:`tlsmon.verdict.backtest.Tally`."""
+"""The columns of :func:`replay`."""
 
 
 class Verdicts(pd.DataFrame):
@@ -136,8 +162,8 @@ def replay(found: Backtest) -> pd.DataFrame:
     return _frame(rows, REPLAY)
 
 
-def _frame(rows: Sequence[Iterable[object]], columns: dict[str, Any]) -> pd.DataFrame:
+def _frame(rows: Sequence[Iterable[object]], columns: Mapping[str, Column]) -> pd.DataFrame:
     """Return rows with the types of the columns, also where there is no row or a column is empty."""
     values: list[tuple[object, ...]] = list(zip(*rows, strict=True)) or [() for _ in columns]
     typed = zip(columns.items(), values, strict=True)
-    return pd.DataFrame({key: pd.Series(list(column), dtype=kind) for (key, kind), column in typed})
+    return pd.DataFrame({key: pd.Series(list(column), dtype=kind.dtype) for (key, kind), column in typed})

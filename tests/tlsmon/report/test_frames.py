@@ -33,7 +33,7 @@ def test_traffic(year: Path) -> None:
     for field in api.TrafficRow("", None, rows[0].counts).counts._fields:
         assert frame[field].tolist() == [getattr(row.counts, field) for row in rows]
     assert frame["start"].iloc[0] == pd.Timestamp("2026-01-05", tz="UTC")
-    assert types(frame) == {name: str(pd.api.types.pandas_dtype(kind)) for name, kind in frames.TRAFFIC.items()}
+    assert types(frame) == {name: str(pd.api.types.pandas_dtype(kind.dtype)) for name, kind in frames.TRAFFIC.items()}
 
 
 @pytest.mark.parametrize("group", list(api.Group))
@@ -55,7 +55,7 @@ def test_recommend(year: Path) -> None:
     assert frame["verdict"].tolist() == [item.verdict for item in found.judgements]
     fates = frame[["delivered", "rerouted", "delayed", "lost", "undecided"]]
     assert fates.to_numpy().tolist() == [list(item.fates) for item in found.judgements]
-    assert types(frame) == {name: str(pd.api.types.pandas_dtype(kind)) for name, kind in frames.VERDICTS.items()}
+    assert types(frame) == {name: str(pd.api.types.pandas_dtype(kind.dtype)) for name, kind in frames.VERDICTS.items()}
     assert api.headline(found) in frame._repr_html_()
     assert type(frame[frame["verdict"] == "safe"]) is pd.DataFrame
 
@@ -63,11 +63,12 @@ def test_recommend(year: Path) -> None:
 def test_replay(year: Path) -> None:
     """One row a step of the walk, as far as the store reaches."""
     frame = tlsmon.open(str(year)).replay(days=60, horizon=14)
+    assert list(frames.REPLAY)[2:-5] == list(api.Tally._fields)
     assert frame["as_of"].tolist() == [
         pd.Timestamp(day, tz="UTC") for day in ("2026-03-06", "2026-03-20", "2026-04-03")
     ]
     assert (frame["mails"] > 0).all()
-    assert types(frame) == {name: str(pd.api.types.pandas_dtype(kind)) for name, kind in frames.REPLAY.items()}
+    assert types(frame) == {name: str(pd.api.types.pandas_dtype(kind.dtype)) for name, kind in frames.REPLAY.items()}
 
 
 def test_deliveries(year: Path) -> None:
@@ -86,7 +87,7 @@ def test_empty(empty: Path) -> None:
         (store.replay(), frames.REPLAY),
     ):
         assert len(frame) == 0
-        assert types(frame) == {name: str(pd.api.types.pandas_dtype(kind)) for name, kind in columns.items()}
+        assert types(frame) == {name: str(pd.api.types.pandas_dtype(kind.dtype)) for name, kind in columns.items()}
     assert "nothing can be said" in store.recommend()._repr_html_()
 
 

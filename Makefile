@@ -9,7 +9,7 @@ READY := $(VENV)/ready
 SAMPLES := $(sort $(wildcard sample_logs/*/*log sample_logs/*/*log.*))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-lab lint types contracts check lab bench build man format clean
+.PHONY: help demo test test-fast test-lab lint types contracts check lab bench build docs man format clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-12s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ bench: $(READY) ## measure speed and memory
 build: $(READY) ## make the wheel and the source archive in dist/
 	rm -rf dist
 	$(BIN)/python -m build
+
+docs: $(READY) ## make the documentation in dist/docs; a warning is an error
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs dist/docs
 
 man: $(READY) ## make the man page in dist/
 	mkdir -p dist

@@ -20,6 +20,7 @@ html_theme = "furo"
 html_title = f"tlsmon {release}"
 html_copy_source = False
 html_show_copyright = False
+myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"

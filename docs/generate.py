@@ -31,6 +31,7 @@ _RUNS: Final = {
     "recommend": ("recommend", "--store", "{store}", "--max-share", "1", "--format", "json"),
     "watch": ("watch", "--store", "{store}", "--format", "json"),
     "backtest": ("backtest", "--store", "{store}", "--days", "3", "--horizon", "1", "--format", "json"),
+    "doctor": ("doctor", "{log}", "--format", "json"),
     "report": ("report", "--store", "{store}", "-o", "-", "--format", "json"),
 }
 _WHOLE: Final = {"total", "sections[].tables[][]"}
@@ -71,7 +72,8 @@ def exits() -> str:
 
 def variables() -> str:
     """Return the variables of the environment."""
-    rows = ((each.name, f"The option {each.option} goes before it.") for each in describe.variables())
+    words = {True: "Instead of", False: "See"}
+    rows = ((each.name, f"{words[each.stands_in]} {each.option}") for each in describe.variables())
     return "\n".join(_table(("variable", "meaning"), rows))
 
 

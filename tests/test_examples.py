@@ -64,7 +64,7 @@ def examples(block: Block) -> Iterator[Example]:
             if example:
                 yield example
             example = Example(line[2:], [])
-        elif example and not example.shown and line.startswith("> "):
+        elif example and not example.shown and re.match(r">( |$)", line):
             example = Example(f"{example.command}\n{line[2:]}", [])
         elif example:
             example.shown.append(line)

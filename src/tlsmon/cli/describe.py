@@ -22,7 +22,6 @@ _VALUES: Final = {
     "<float range>": "NUMBER",
     "<%Y-%m-%d|%Y-%m-%dT%H:%M:%S>": "TIME",
     "<%Y-%m-%d>": "DAY",
-    " <list[str]>": "",
 }
 """Names of types, as typer shows them, in words for people."""
 
@@ -50,10 +49,13 @@ class Command(NamedTuple):
 
 
 class Variable(NamedTuple):
-    """A variable of the environment, and the option that goes before it."""
+    """A variable of the environment."""
 
     name: str
     option: str
+    """The option that names it."""
+    stands_in: bool
+    """It stands in for the option, which goes before it."""
 
 
 def program() -> Command:
@@ -70,20 +72,22 @@ def commands() -> list[Command]:
 def variables() -> list[Variable]:
     """Return the variables that the options name in their help, in alphabetical order."""
     found = {
-        name: entry.form.split()[0].rstrip(",")
+        name: Variable(name, entry.form.split()[0].rstrip(","), stands_in=bool(before))
         for command in (program(), *commands())
         for entry in command.options
-        for name in re.findall(r"\bTLSMON_[A-Z_]+", entry.text)
+        for before, name in re.findall(r"(\[env var: )?\b(TLSMON_[A-Z_]+)", entry.text)
     }
-    return [Variable(*pair) for pair in sorted(found.items())]
+    return [found[name] for name in sorted(found)]
 
 
 def _described(command: Any, name: str) -> Command:
     with command.make_context(name, [], resilient_parsing=True) as context:
         own = [each for each in command.get_params(context) if name == PROGRAM or each.name != "help"]
         entries = [(each.param_type_name, each.get_help_record(context)) for each in own]
-        usage = re.sub(r"\{(\w+\.\.\.)\}\.\.\.", r"\1", " ".join(command.collect_usage_pieces(context)))
-    shown = [(kind, Entry(_form(record[0]), record[1])) for kind, record in entries if record]
+        usage = re.sub(
+            r"\{(\w+)\}|[{[](\[?\w+\]?\.\.\.)[}\]]\.\.\.", r"\1\2", " ".join(command.collect_usage_pieces(context))
+        )
+    shown = [(kind, Entry(_form(kind, record[0]), record[1])) for kind, record in entries if record]
     return Command(
         name,
         usage,
@@ -93,7 +97,9 @@ def _described(command: Any, name: str) -> Command:
     )
 
 
-def _form(text: str) -> str:
+def _form(kind: str, text: str) -> str:
+    if kind == "argument":  # only its name; "<list[str]>" behind it helps nobody
+        return text.split(maxsplit=1)[0]
     for shown, word in _VALUES.items():
         text = text.replace(shown, word)
     return text

@@ -31,6 +31,7 @@ _EXAMPLES: Final = (
     Entry("tlsmon policy --against /etc/postfix/tls_policy", "Say what to change in the table in use, and why."),
     Entry("tlsmon report -o week.pdf", "Write the weekly report."),
 )
+_STANDS_IN: Final = {True: "Instead of", False: "See"}
 _SEE_ALSO: Final = ("postconf(5)", "postmap(1)", "exim(8)", "journalctl(1)", "systemd.timer(5)", "crontab(5)")
 
 
@@ -54,7 +55,9 @@ def _page(version: str) -> Iterator[str]:
     yield ".SH EXIT STATUS"
     yield from _entries(Entry(str(int(code)), code.meaning) for code in Exit)
     yield ".SH ENVIRONMENT"
-    yield from _entries(Entry(each.name, f"Instead of {each.option}.") for each in describe.variables())
+    yield from _entries(
+        Entry(each.name, f"{_STANDS_IN[each.stands_in]} {each.option}.") for each in describe.variables()
+    )
     yield from (".SH FILES", *_entries(_FILES))
     yield from (".SH EXAMPLES", *_entries(_EXAMPLES))
     yield from (".SH SEE ALSO", escaped(", ".join(_SEE_ALSO)))

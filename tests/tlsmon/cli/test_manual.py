@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import typer
-from tests.tlsmon.cli.test_recommend import ENVIRONMENT
+from tests.tlsmon.cli.process import ENVIRONMENT
 
 from tlsmon.cli import describe, manual
 from tlsmon.cli.exits import Exit

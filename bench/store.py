@@ -158,11 +158,11 @@ _WINDOW = f"and hour >= timestamptz '{BEGIN + timedelta(days=DAYS - 30):%Y-%m-%d
 QUESTIONS = {
     "traffic": (["traffic"], f"select date_trunc('day', hour), {_SUMS} {_TRAFFIC} group by all"),
     "traffic by domain": (
-        ["traffic", "--by", "month", "--group", "domain"],
+        ["traffic", "--by", "month", "--group", "domain", "--format", "csv"],
         f"select date_trunc('month', hour), recipient_domain, {_SUMS} {_TRAFFIC} group by all",
     ),
     "recommend": (
-        ["recommend"],
+        ["recommend", "--format", "json"],
         f"select {_ADDRESS}, outcome, cause, level, date_trunc('day', hour), {_SUMS} {_TRAFFIC} {_WINDOW} group by all",
     ),
     "report": (

@@ -8,8 +8,7 @@ on the internet: content filters, LMTP and private relays are not.
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
-from itertools import groupby
-from typing import Any, Final
+from typing import Final, NamedTuple
 
 from tlsmon.provider import provider
 from tlsmon.store.table import NAME, Table
@@ -24,7 +23,20 @@ _COUNTS: Final = """
     CAST(SUM(CASE WHEN outcome = 'sent' AND security NOT IN ('encrypted', 'plaintext') THEN count ELSE 0 END) AS BIGINT)
         AS unknown
 """
-_COLUMN: Final = {None: "NULL", Group.DOMAIN: "recipient_domain", Group.PROVIDER: "mx_host", Group.HOST: "host"}
+_SPANS: Final = """
+    MIN(hour) AS begin, MAX(hour) AS end_,
+    MIN(CASE WHEN provisional THEN NULL ELSE "first" END) AS "first",
+    MAX(CASE WHEN provisional THEN NULL ELSE "last" END) AS "last"
+"""
+_BY_HOST: Final = ("host", "mta")
+_COLUMNS: Final = {
+    Group.DOMAIN: ("recipient_domain",),
+    Group.PROVIDER: ("mx_host",),
+    Group.HOST: _BY_HOST,
+    None: _BY_HOST,
+}
+# Without its zone a time is cut to a day or a month at a third of the cost; all of them are UTC.
+_UTC_HOUR: Final = "arrow_cast(hour, 'Timestamp(Microsecond, None)')"
 _LABEL: Final = {Period.DAY: "%Y-%m-%d", Period.WEEK: "%G-W%V", Period.MONTH: "%Y-%m"}
 _HOUR: Final = timedelta(hours=1)
 
@@ -43,10 +55,45 @@ def traffic(
     included. Raises StoreError.
     """
     where = _condition(domain, window)
-    rows = _rows(table, by, group, where)
-    total = sum((row.counts for row in rows), Counts())
-    first, last = _ends(table, where)
-    return Traffic(by, group, rows, total, first, last, _silences(table, _condition(None, window)))
+    columns = _COLUMNS[group]
+    found = _sums(table, Period.DAY if columns is _BY_HOST else by, columns, where)
+    rows = _rows(found, by, group)
+    total = Counts(*map(sum, zip(*(row.counts for row in rows), strict=True))) if rows else Counts()
+    first, last = _ends(table, found, where)
+    if columns is not _BY_HOST or domain is not None:
+        found = _sums(table, Period.DAY, _BY_HOST, _condition(None, window))
+    return Traffic(by, group, rows, total, first, last, _silences(found))
+
+
+class _Sum(NamedTuple):
+    """The traffic of a day, week or month and one of whatever it was divided by."""
+
+    period: datetime
+    """Its beginning, UTC, without a zone."""
+    parts: tuple[str | None, ...]
+    counts: Counts
+    begin: datetime
+    """The first hour."""
+    end: datetime
+    first: datetime | None
+    """Of attempts that are decided."""
+    last: datetime | None
+
+
+def _sums(table: Table, by: Period, columns: tuple[str, ...], where: str) -> list[_Sum]:
+    names = ", ".join(columns)
+    found = table.query(
+        f"SELECT date_trunc('{by}', {_UTC_HOUR}) AS period, {names}, {_COUNTS}, {_SPANS} "  # noqa: S608, own words only
+        f"FROM {NAME} WHERE {where} GROUP BY 1, {names}"
+    )
+    periods, *values = (column.to_pylist() for column in found.columns)
+    parts, counts, spans = values[: len(columns)], values[len(columns) : -4], values[-4:]
+    return [
+        _Sum(period, part, Counts(*count), *span)
+        for period, part, count, span in zip(
+            periods, zip(*parts, strict=True), zip(*counts, strict=True), zip(*spans, strict=True), strict=True
+        )
+    ]
 
 
 def _condition(domain: str | None, window: tuple[date | None, date | None]) -> str:
@@ -70,54 +117,49 @@ def _moment(day: date) -> str:
     return f"TIMESTAMP '{day.isoformat()}T00:00:00Z'"
 
 
-def _rows(table: Table, by: Period, group: Group | None, where: str) -> list[TrafficRow]:
-    found = table.query(
-        f"SELECT date_trunc('{by}', hour) AS period, {_COLUMN[group]} AS part, {_COUNTS} "  # noqa: S608, own words only
-        f"FROM {NAME} WHERE {where} GROUP BY 1, 2"
-    ).to_pylist()
-    sums: dict[tuple[str, str | None], Counts] = defaultdict(Counts)
-    for row in found:
-        part = provider(row["part"]) if group is Group.PROVIDER else row["part"]
-        sums[row["period"].strftime(_LABEL[by]), part] += _counts(row)
+def _rows(found: Iterable[_Sum], by: Period, group: Group | None) -> list[TrafficRow]:
+    sums: dict[tuple[str, str | None], Counts] = {}
+    labels: dict[datetime, str] = {}
+    for one in found:
+        label = labels.get(one.period) or labels.setdefault(one.period, one.period.strftime(_LABEL[by]))
+        part = None if group is None else one.parts[0]
+        key = label, provider(part) if group is Group.PROVIDER else part
+        before = sums.get(key)
+        sums[key] = one.counts if before is None else before + one.counts
     rows = [TrafficRow(period, part, counts) for (period, part), counts in sums.items() if any(counts)]
     return sorted(rows, key=lambda row: (row.period, -row.counts.deliveries, row.group or ""))
 
 
-def _counts(row: dict[str, Any]) -> Counts:
-    return Counts(*(row[name] for name in Counts._fields))
-
-
-def _ends(table: Table, where: str) -> tuple[datetime | None, datetime | None]:
+def _ends(table: Table, found: Iterable[_Sum], where: str) -> tuple[datetime | None, datetime | None]:
     # A provisional row that was taken back has a twin with the opposite count.
     (row,) = table.query(
         f'SELECT MIN("first") AS "first", MAX("last") AS "last" FROM (SELECT "first", "last" FROM {NAME} '  # noqa: S608
-        f'WHERE {where} GROUP BY "first", "last" HAVING SUM(count) > 0)'
+        f'WHERE provisional AND {where} GROUP BY "first", "last" HAVING SUM(count) > 0)'
     ).to_pylist()
-    return row["first"], row["last"]
+    spans = [(row["first"], row["last"]), *((one.first, one.last) for one in found)]
+    firsts, lasts = ([time for time in times if time] for times in zip(*spans, strict=True))
+    return min(firsts, default=None), max(lasts, default=None)
 
 
-def _silences(table: Table, where: str) -> list[Silence]:
+def _silences(found: Iterable[_Sum]) -> list[Silence]:
     """Return the hosts with days on which all that they sent is unknown, for no reason that the log gives."""
-    found = table.query(
-        f"SELECT host, mta, date_trunc('day', hour) AS day, {_COUNTS}, MIN(hour) AS begin, MAX(hour) AS end_ "  # noqa: S608
-        f"FROM {NAME} WHERE {where} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
-    ).to_pylist()
-    silences = (
-        _silence(host, mta, list(days)) for (host, mta), days in groupby(found, lambda row: (row["host"], row["mta"]))
-    )
-    return [silence for silence in silences if silence]
+    hosts: dict[tuple[str | None, ...], list[_Sum]] = defaultdict(list)
+    for one in sorted(found, key=lambda one: one.period):
+        hosts[one.parts].append(one)
+    silences = (_silence(parts[0], str(parts[1]), days) for parts, days in hosts.items())
+    return sorted((each for each in silences if each), key=lambda each: (each.host is None, each.host or "", each.mta))
 
 
-def _silence(host: str | None, mta: str, days: Iterable[dict[str, Any]]) -> Silence | None:
-    sending = [(row, _counts(row)) for row in days if row["sent"]]
-    silent = [row for row, counts in sending if counts.unknown == counts.sent]
+def _silence(host: str | None, mta: str, days: Iterable[_Sum]) -> Silence | None:
+    sending = [day for day in days if day.counts.sent]
+    silent = [day for day in sending if day.counts.unknown == day.counts.sent]
     if not silent:
         return None
     return Silence(
         host,
         mta,
-        sum(row["sent"] for row in silent),
-        min(row["begin"] for row in silent),
-        max(row["end_"] for row in silent) + _HOUR,
+        sum(day.counts.sent for day in silent),
+        min(day.begin for day in silent),
+        max(day.end for day in silent) + _HOUR,
         always=len(silent) == len(sending),
     )

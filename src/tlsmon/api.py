@@ -13,7 +13,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tlsmon import config
 from tlsmon.config import Config
@@ -47,8 +47,7 @@ if TYPE_CHECKING:
     from tlsmon.policy.diff import Difference
     from tlsmon.policy.proposal import Proposal as Proposal  # noqa: PLC0414
     from tlsmon.report.letter import Letter
-    from tlsmon.report.message import Envelope
-    from tlsmon.report.post import Server
+    from tlsmon.report.mailer import Mailer
     from tlsmon.store.table import Table
 
 __all__ = [
@@ -87,20 +86,18 @@ __all__ = [
     "backtest_figure",
     "compared",
     "diagnose",
-    "envelope",
     "exposition",
     "follow",
     "headline",
     "ingest",
     "last_seen",
     "listeners",
-    "mail",
+    "mailer",
     "open",
     "parse",
     "percent",
     "render",
     "sentence",
-    "smtp_server",
 ]
 
 
@@ -255,44 +252,11 @@ def open(store: str | None = None) -> Store:  # noqa: A001, read as tlsmon.open
     return Store(config.resolve(store=store).store)
 
 
-def mail(
-    report: WeeklyReport, content: bytes, form: Form, envelope: Envelope, by: Server | str = "/usr/sbin/sendmail"
-) -> None:
-    """
-    Mail a report with its file; ``by``: a server, or the path of a sendmail program.
+def mailer(recipients: Sequence[str], sender: str | None = None, **way: Any) -> Mailer:
+    """Return what mails reports; ``way``: the fields of :class:`tlsmon.report.mailer.Way`. Raises SettingError."""
+    from tlsmon.report import mailer
 
-    Raises PostError where it cannot be handed over.
-    """
-    from tlsmon.report import message, post
-
-    written = message.compose(report, content, form, envelope, datetime.now(UTC))
-    if isinstance(by, str):
-        post.by_sendmail(written, by)
-    else:
-        post.by_smtp(written, by)
-
-
-def envelope(sender: str | None, recipients: Sequence[str]) -> Envelope:
-    """Return who writes to whom; None: tlsmon at this machine. Raises SettingError for what is no address."""
-    import socket
-
-    from tlsmon.report import message
-
-    own = sender or f"tlsmon@{socket.getfqdn()}"
-    return message.Envelope(message.address(own), tuple(message.address(each) for each in recipients))
-
-
-def smtp_server(where: str, *, starttls: bool = True, user: str | None = None) -> Server:
-    """
-    Return the server that ``HOST`` or ``HOST:PORT`` names. Raises SettingError.
-
-    The password of a user is in ``TLSMON_SMTP_PASSWORD``: other users of the machine see options, and files last.
-    """
-    import os
-
-    from tlsmon.report import post
-
-    return post.server(where, starttls=starttls, user=user, password=os.environ.get("TLSMON_SMTP_PASSWORD"))
+    return mailer.mailer(recipients, sender, mailer.Way(**way))
 
 
 def backtest_figure(found: Backtest, form: str) -> bytes:

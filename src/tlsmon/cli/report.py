@@ -56,14 +56,15 @@ def report(
     if output is None and not mail_to:
         raise SettingError("nobody gets this report.", hint="Name a file with -o, or a reader with --mail-to.")
     chosen = form or _by_name(output)
-    envelope = api.envelope(mail_from, mail_to) if mail_to else None
-    by = api.smtp_server(smtp, starttls=smtp_starttls, user=smtp_user) if smtp else sendmail
+    mailer = None
+    if mail_to:
+        mailer = api.mailer(mail_to, mail_from, sendmail=sendmail, smtp=smtp, starttls=smtp_starttls, user=smtp_user)
     window = (asked.days, asked.as_of)
     found = api.open(config.resolve(store=store).store).report(asked.level, *window, exceptions, asked.thresholds)
     content = api.render(found, chosen, paper)
     _write(output, content)
-    if envelope:
-        api.mail(found, content, chosen, envelope, by)
+    if mailer:
+        mailer.send(found, content, chosen)
 
 
 def _by_name(output: Path | None) -> Form:

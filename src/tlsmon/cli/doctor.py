@@ -113,6 +113,8 @@ def _headline(found: Diagnosis) -> str:
     if missing:
         things = "1 thing is" if missing == 1 else f"{missing} things are"
         return f"Not enough for verdicts at {found.level}: {things} missing{and_warnings}."
+    if not found.has_log:
+        return f"No log was read; for verdicts at {found.level} nothing is missing in the configuration{and_warnings}."
     return f"Enough for verdicts at {found.level}: nothing is missing{and_warnings}."
 
 

@@ -6,7 +6,8 @@ from typing import Final, NamedTuple
 
 from maillog.model import Mta
 from maillog.reader import ReadSettings
-from tlsmon.doctor import exim, judge_logs, postfix, programs
+from maillog.sources import family
+from tlsmon.doctor import exim, judge_logs, postfix, programs, rotation
 from tlsmon.doctor.logs import LogFacts, examine
 from tlsmon.doctor.model import Diagnosis, Finding, merged
 
@@ -17,6 +18,11 @@ _COMMAND: Final = {
 }
 _OPTION: Final = {Mta.POSTFIX: "--postconf", Mta.EXIM: "--exim"}
 _NAME: Final = {Mta.POSTFIX: "Postfix", Mta.EXIM: "Exim"}
+
+
+_NO_LOG: Final = (
+    "No log was read. Name one; where the journal is all there is: journalctl -o json --since -7d | tlsmon doctor -"
+)
 
 
 class Asked(NamedTuple):
@@ -34,8 +40,9 @@ def diagnose(asked: Asked, settings: ReadSettings) -> tuple[Diagnosis, list[str]
     """Return the diagnosis, and which logs could not be read, in words."""
     facts = examine(asked.logs, settings)
     findings: list[Finding] = list(judge_logs.judge(facts, asked.level)) if facts.logs else []
+    findings += [each for log in _families(facts) for each in rotation.judge(log)]
     looked_at = [f"{lines:,} lines of {name}" for name, lines in facts.logs.items()]
-    notes: list[str] = []
+    notes = [] if asked.logs else [_NO_LOG]
     given = {Mta.POSTFIX: asked.postconf, Mta.EXIM: asked.exim}
     for mta in _RUN:
         text = given[mta]
@@ -47,7 +54,12 @@ def diagnose(asked: Asked, settings: ReadSettings) -> tuple[Diagnosis, list[str]
         if text is not None:
             looked_at.append(source)
             findings += _judged(mta, text, asked.level)
-    return Diagnosis(asked.level, tuple(looked_at), tuple(notes), merged(findings)), facts.problems
+    return Diagnosis(asked.level, tuple(looked_at), bool(facts.logs), tuple(notes), merged(findings)), facts.problems
+
+
+def _families(facts: LogFacts) -> list[str]:
+    """Return the names of the logs before they were rotated."""
+    return sorted({family(name) for name in facts.logs if name != "-"})
 
 
 def _judged(mta: Mta, text: str, level: str) -> Iterator[Finding]:

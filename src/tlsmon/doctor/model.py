@@ -38,6 +38,7 @@ class Diagnosis(NamedTuple):
     level: str
     looked_at: tuple[str, ...]
     """Logs and configurations, in words."""
+    has_log: bool
     notes: tuple[str, ...]
     """What was not looked at, and why."""
     findings: tuple[Finding, ...]

@@ -79,6 +79,25 @@ def test_saved_configuration(tmp_path: Path) -> None:
     assert document["looked_at"][1] == "the saved configuration of Postfix"
 
 
+def test_without_a_log(tmp_path: Path) -> None:
+    """A configuration alone is judged, and nobody is led to believe that a log was."""
+    (tmp_path / "saved").write_text("smtp_tls_security_level = may\nsmtp_tls_loglevel = 1\nsmtp_tls_CApath = /x\n")
+    done = doctor("--postconf", tmp_path / "saved")
+    assert done.exit_code == 0
+    assert done.stdout.startswith("No log was read; for verdicts at encrypt nothing is missing in the configuration.\n")
+
+
+def test_standard_input() -> None:
+    """A log may come through a pipe."""
+    content = (SAMPLES / "postfix-3.7-filter/mail.log").read_bytes()
+    done = RUNNER.invoke(app, ["doctor", "-"], input=content)
+    assert (done.exit_code, "3,639 lines of -" in done.stdout, "[127.0.0.1]:10024 none" in done.stdout) == (
+        0,
+        True,
+        True,
+    )
+
+
 def test_exim_configuration(tmp_path: Path) -> None:
     """The same for Exim."""
     (tmp_path / "saved").write_text("log_selector = -tls_cipher\n")

@@ -2,12 +2,15 @@
 
 import platform
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from maillog.model import Mta
+from maillog.framing import Framer, FrameSettings
+from maillog.model import Mta, Record
 from maillog.reader import ReadSettings
 from maillog.sources import family
 from tlsmon.doctor import exim, judge_logs, postfix, programs, rotation
+from tlsmon.doctor.lines import dropped
 from tlsmon.doctor.logs import LogFacts, examine
 from tlsmon.doctor.model import Diagnosis, Finding, merged
 
@@ -39,6 +42,8 @@ class Asked(NamedTuple):
 def diagnose(asked: Asked, settings: ReadSettings) -> tuple[Diagnosis, list[str]]:
     """Return the diagnosis, and which logs could not be read, in words."""
     facts = examine(asked.logs, settings)
+    if _is_here(facts):
+        _ask_journald(facts, settings)
     findings: list[Finding] = list(judge_logs.judge(facts, asked.level)) if facts.logs else []
     findings += [each for log in _families(facts) for each in rotation.judge(log)]
     looked_at = [f"{lines:,} lines of {name}" for name, lines in facts.logs.items()]
@@ -70,6 +75,23 @@ def _is_wanted(mta: Mta, facts: LogFacts, given: dict[Mta, str | None]) -> bool:
     """Tell whether a program is to be run: for the log's own mail server; without a log, for any that is there."""
     seen = {sender.mta for sender in facts.senders}
     return mta in seen if seen else not facts.logs and not any(text is not None for text in given.values())
+
+
+def _is_here(facts: LogFacts) -> bool:
+    """Tell whether a log names this machine as the host that wrote it."""
+    here = platform.node().partition(".")[0].lower()
+    return any(sender.host and sender.host.partition(".")[0].lower() == here for sender in facts.senders)
+
+
+def _ask_journald(facts: LogFacts, settings: ReadSettings) -> None:
+    """Count what journald says it dropped: it says so in the journal, where few mail logs have it."""
+    if "journal" in facts.lines.dropped or "forward" in facts.lines.dropped:
+        return
+    framer = Framer(FrameSettings(settings.host, settings.zone, datetime.now(UTC)))
+    for entry in programs.journald():
+        record = framer.frame(entry)
+        if isinstance(record, Record):
+            facts.lines.dropped += dropped(record)
 
 
 def _of_this_machine(mta: Mta, facts: LogFacts) -> tuple[str | None, str | None]:

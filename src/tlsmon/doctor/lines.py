@@ -43,6 +43,15 @@ class Gap(NamedTuple):
     end: datetime
 
 
+def dropped(record: Record) -> Counter[str]:
+    """Return how many lines of the mail server a logger says it dropped, by the part of it that did."""
+    found = _DROPPED.search(record.text) if _LOGGERS.fullmatch(record.program) else None
+    if not found or (found["unit"] and not _MAIL_UNIT.search(found["unit"])):
+        return Counter()
+    parts = ("socket", "socket2", "import", "journal", "forward")
+    return Counter({part.rstrip("2"): int(found[part]) for part in parts if found[part]})
+
+
 class Lines:
     """Looks at all lines of logs, the oldest log first."""
 
@@ -95,8 +104,8 @@ class Lines:
             self._exim(record)
         elif record.instance is not None:
             self._postfix(record)
-        elif _LOGGERS.fullmatch(record.program):
-            self._logger(record)
+        else:
+            self.dropped += dropped(record)
 
     def _time(self, record: Record) -> None:
         time, before = record.time, self._last.get(record.host)
@@ -111,14 +120,6 @@ class Lines:
         longest[day] = max(silence, longest.get(day, silence))
         if silence > _SILENCE:
             self._silences.append(Gap(record.host, before, time))
-
-    def _logger(self, record: Record) -> None:
-        found = _DROPPED.search(record.text)
-        if not found or (found["unit"] and not _MAIL_UNIT.search(found["unit"])):
-            return
-        for part in ("socket", "socket2", "import", "journal", "forward"):
-            if found[part]:
-                self.dropped[part.rstrip("2")] += int(found[part])
 
     def _postfix(self, record: Record) -> None:
         found = _QUEUE_ID.match(record.text)

@@ -27,6 +27,7 @@ _OPTION: Final = re.compile(r"-o\s+(?:\{\s*(\w+)\s*=\s*([^}]*?)\s*\}|(\w+)=(\S*)
 _CLIENTS: Final = frozenset({"smtp"})
 """The program whose sessions smtp_tls_security_level governs; lmtp(8) has settings of its own."""
 _NO_TLS: Final = frozenset({"", "none"})
+_MANDATORY: Final = frozenset({"encrypt", "verify", "secure", "fingerprint", "dane-only"})
 _NAMES_CHECKED: Final = frozenset({"verify", "secure"})
 _STATES_TLS: Final = (3, 11)
 """The release since which each delivery line has ``tls=``."""
@@ -202,21 +203,27 @@ def _filters(found: Postfix, _level: str) -> Iterator[Finding]:
         program = service.program if service else transport
         excepted = service is not None and service.options.get("smtp_tls_security_level") in {"none", "may"}
         if is_near(hop) and program not in {"lmtp", "pipe"} and not excepted:
-            yield local_hop(hop, service.name if service and service.name not in {"smtp", "relay"} else None)
+            name = service.name if service and service.name not in {"smtp", "relay"} else None
+            yield local_hop(hop, name, stuck=found.level in _MANDATORY)
 
 
-def local_hop(hop: str, service: str | None) -> Finding:
+def local_hop(hop: str, service: str | None, *, stuck: bool = False) -> Finding:
     """Return the finding that a program on this machine is reached in clear by the SMTP client."""
     where, line = (
         (f"{MASTER}, below the line of the service {service}", "  -o smtp_tls_security_level=none")
         if service
         else (f"the table of smtp_tls_policy_maps (such as {POLICY_TABLE})", f"{hop} none")
     )
+    follows = (
+        "As smtp_tls_security_level is mandatory for all, no mail gets through, unless the program speaks TLS."
+        if stuck
+        else "A mandatory level in smtp_tls_security_level would stop all mail there. Lines for single domains in a "
+        "policy table do not."
+    )
     return Finding(
         Weight.WARNING,
         f"local hop {hop}",
-        f"Mail passes through {hop} on this machine (a content filter, as a rule) by SMTP in clear. A mandatory level "
-        "in smtp_tls_security_level would stop all mail there. Lines for single domains in a policy table do not.",
+        f"Mail passes through {hop} on this machine (a content filter, as a rule) by SMTP in clear. {follows}",
         where,
         (line,),
         RELOAD,

@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 _SECONDS: Final = 20
@@ -37,6 +37,13 @@ def exim() -> str | None:
         return None
     more = (["-bP", "transports"], ["-bP", "routers"], ["-bV"])
     return "\n".join((said, *(_said([program, *arguments]) or "" for arguments in more)))
+
+
+def journald() -> Iterator[bytes]:
+    """Yield the entries (JSON) in which journald says what it dropped; nothing where there is none."""
+    program = shutil.which("journalctl", path=_PATH)
+    said = _said([program, "-o", "json", "-t", "systemd-journald", "--since", "-30d"]) if program else None
+    yield from (said or "").encode().splitlines()
 
 
 def _said(command: Sequence[str]) -> str | None:

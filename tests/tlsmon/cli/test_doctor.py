@@ -112,6 +112,28 @@ def test_the_log_of_another_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     assert document["notes"][0].startswith("The log is of mail, this machine is ")
 
 
+def test_the_log_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its own postconf is asked, and its journal for lines that were dropped; both are on the way of a log only."""
+    entry = {
+        "__REALTIME_TIMESTAMP": "1795484130000000",
+        "SYSLOG_IDENTIFIER": "systemd-journald",
+        "MESSAGE": "Suppressed 917 messages from postfix@-.service",
+    }
+    for name, text in (("journalctl", json.dumps(entry)), ("postconf", "smtp_tls_loglevel = 1\nrelayhost = [r.test]")):
+        (tmp_path / name).write_text(f"#!/bin/sh\ncat <<'END'\n{text}\nEND\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setattr(programs, "_PATH", f"{tmp_path}:/bin")
+    monkeypatch.setattr("platform.node", lambda: "mail.example.org")
+    document = json.loads(doctor(SAMPLES / "postfix-3.7/mail.log", "--format", "json").stdout)
+    assert document["looked_at"][1] == "the configuration of Postfix on this machine"
+    found = {each["about"]: each for each in document["findings"]}
+    assert {"lost lines (journal)", "relay [r.test]", "smtp_tls_security_level"} <= set(found)
+    assert found["lost lines (journal)"]["lines"] == ["[Journal]", "RateLimitIntervalSec=0"]
+    monkeypatch.setattr("platform.node", lambda: "elsewhere.example.org")
+    document = json.loads(doctor(SAMPLES / "postfix-3.7/mail.log", "--format", "json").stdout)
+    assert [each["about"] for each in document["findings"]] == ["time covered"]
+
+
 def test_no_mail_log(tmp_path: Path) -> None:
     """A log without any delivery is not enough."""
     (tmp_path / "log").write_text("Nov 20 10:00:00 mx sshd[1]: Accepted publickey for root\n")

@@ -108,6 +108,13 @@ def test_filters_that_do_not_matter(filter_: str) -> None:
     assert found(WELL + f"content_filter = {filter_}\n" + SERVICES) == {}
 
 
+def test_a_filter_under_a_mandatory_level() -> None:
+    """Where TLS is mandatory for all already, the filter is not only a danger."""
+    text = WELL + "smtp_tls_security_level = encrypt\ncontent_filter = amavis:[127.0.0.1]:10024\n" + SERVICES
+    (finding,) = found(text).values()
+    assert "no mail gets through" in finding.text
+
+
 def test_filter_of_a_service() -> None:
     """A filter may be set for one listener only, and its service may have its exception already."""
     listener = SERVICES.replace("smtpd\n", "smtpd -o content_filter=amavis:[127.0.0.1]:10024\n")

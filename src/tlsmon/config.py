@@ -99,6 +99,20 @@ def read_file(path: Path | None = None) -> tuple[Path, dict[str, Any]]:
         ) from error
 
 
+def usual_store(environment: Mapping[str, str] = os.environ) -> str:
+    """
+    Return the store that the commands of this user take without an option: for notebooks.
+
+    ``TLSMON_STORE``, else ``store`` in the file (``TLSMON_CONFIG`` or the default), else the default. Raises
+    SettingError.
+    """
+    named = environment.get("TLSMON_CONFIG")
+    stated = None if environment.get("TLSMON_STORE") else read_file(Path(named) if named else None)[1].get("store")
+    if stated is not None and not isinstance(stated, str):
+        raise SettingError("store: is not a text.", hint='Text stands in quotes: store = "/srv/tls".')
+    return resolve(store=stated, environment=environment).store
+
+
 def _store(name: str | None) -> str:
     location = name or (SYSTEM_STORE if os.geteuid() == 0 else USER_STORE)
     if "://" in location:

@@ -2,11 +2,12 @@
 
 import os
 from datetime import UTC, datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from tlsmon.config import SettingError, resolve
+from tlsmon.config import SettingError, resolve, usual_store
 
 
 def test_command_line_wins() -> None:
@@ -25,6 +26,19 @@ def test_default_store(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     monkeypatch.setenv("HOME", "/home/anna")
     assert resolve(environment={}).store == "/home/anna/.local/share/tlsmon"
+
+
+def test_usual_store(tmp_path: Path) -> None:
+    """A notebook finds the store of the settings file, as the commands do; the variable wins over it."""
+    file = tmp_path / "tlsmon.toml"
+    file.write_text('store = "/srv/tls"\n')
+    assert usual_store({"TLSMON_CONFIG": str(file)}) == "/srv/tls"
+    assert usual_store({"TLSMON_CONFIG": str(file), "TLSMON_STORE": "/env"}) == "/env"
+    file.write_text("")
+    assert usual_store({"TLSMON_CONFIG": str(file)}) == resolve(environment={}).store
+    file.write_text("store = 5\n")
+    with pytest.raises(SettingError):
+        usual_store({"TLSMON_CONFIG": str(file)})
 
 
 def test_networks() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.tlsmon.cli.process import ROOT
 from tests.tlsmon.report.stores import filled
 from tests.tlsmon.verdict.stories import observations
 from typer.testing import CliRunner
@@ -130,3 +131,14 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     """A file that somebody names must be there."""
     done = RUNNER.invoke(app, ["--config", str(tmp_path / "none.toml"), "traffic"])
     assert (done.exit_code, "there is no such file" in done.stderr) == (2, True)
+
+
+def test_the_example_of_the_documentation(tmp_path: Path) -> None:
+    """The file that people copy from docs/settings.md is understood, and holds."""
+    text = (ROOT / "docs/settings.md").read_text()
+    file = tmp_path / "tlsmon.toml"
+    file.write_text(text.partition("```toml\n")[2].partition("```")[0])
+    done = RUNNER.invoke(app, ["--config", str(file), "report", "--help"])
+    assert done.exit_code == 0
+    for shown in ("default: /srv/tlsmon", "default: verify", "default: letter", "default: mail.example.org"):
+        assert shown in " ".join(done.stdout.split())

@@ -102,7 +102,7 @@ def test_our_own_fault_is_not_theirs(tmp_path: Path) -> None:
     day = 86_400_000_000
 
     def week(domain: str) -> list[Observation]:
-        mails = list(observations("a=eeeeepee", domain))
+        mails = list(observations("a=eeeeeep", domain))
         return [
             item._replace(attempts=20, first=item.first + number * day, last=item.last + number * day)
             for number, item in enumerate(mails)
@@ -111,8 +111,8 @@ def test_our_own_fault_is_not_theirs(tmp_path: Path) -> None:
     items = [item for number in range(6) for item in week(f"partner{number}.test")]
     filled(tmp_path / "store", items)
     done = letter(tmp_path / "store", "partner0.test")
-    assert (done.exit_code, "140 sessions were as they should be" in done.stderr) == (1, True)
-    filled(tmp_path / "alone", week("partner0.test")[:6])
+    assert (done.exit_code, "120 sessions were as they should be" in done.stderr) == (1, True)
+    filled(tmp_path / "alone", week("partner0.test"))
     assert letter(tmp_path / "alone", "partner0.test").exit_code == 0
 
 

@@ -237,6 +237,8 @@ def test_sendmail_fails(store: str, tmp_path: Path) -> None:
         "a@",
         "@b",
         "jörg@b.example",
+        "a@bü.example",
+        "a@b\u202e.example",
         "a b@c",
         "a@b c",
     ],

@@ -26,7 +26,6 @@ autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
 nitpicky = False
-suppress_warnings = ["toc.empty_glob"]  # the index takes in pages that it does not name, of which there may be none
 exclude_patterns = ["_build"]
 
 

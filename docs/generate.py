@@ -170,7 +170,15 @@ def _see(value: Any, path: str, found: dict[str, set[str]]) -> None:
         found[path].add(_TYPES[type(value)])
 
 
+def other_pages() -> str:
+    """Return the pages that the index does not name yet, so that none of them is out of reach."""
+    folder = ROOT / "docs"
+    named = (folder / "index.md").read_text().split()
+    return "\n".join(sorted(page.stem for page in folder.glob("*.md") if page.stem not in {"index", *named}))
+
+
 PARTS: Final = {
+    "other pages": other_pages,
     "commands": commands,
     "exit codes": exits,
     "environment": variables,

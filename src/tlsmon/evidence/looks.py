@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from tlsmon.store.probes import ANSWERS, Probes
+# The store is imported where it is read: all commands import this module, and --help needs no store.
 
 
 class LookedAt(NamedTuple):
@@ -78,6 +78,8 @@ def collect(store: str, days: float, end: datetime, *, fixed: bool) -> Looks | N
     if not days:
         return None
     age = timedelta(days=days)
+    from tlsmon.store.probes import Probes  # noqa: PLC0415
+
     found = [_look(row) for row in Probes(store).between(end - age, end if fixed else None)]
     moment = max([end, *(look.time for look in found)])
     return of([look for look in found if look.time >= moment - age], moment) if found else None
@@ -109,4 +111,6 @@ def _address(row: Mapping[str, Any]) -> LookedAt:
 
 
 def _answers(row: Mapping[str, Any]) -> dict[str, str]:
+    from tlsmon.store.probes import ANSWERS  # noqa: PLC0415
+
     return {name.replace("_", "-"): row[name] for name in ANSWERS}

@@ -21,6 +21,9 @@ from tlsmon.verdict.summary import headline, last_seen
 
 _TIME: Final = "datetime64[us, UTC]"
 _SHOWN: Final = 25
+_LEFT: Final = ' style="text-align:left;overflow-wrap:anywhere;max-width:32em"'
+_LONGEST_HEADLINE: Final = 1000
+"""Characters; it may name some providers."""
 _COLORS: Final = {
     Verdict.SAFE: ("#08306b", "white"),
     Verdict.DELAYS: ("#f2b866", "black"),
@@ -105,17 +108,24 @@ class Verdicts(pd.DataFrame):
         top = self.sort_values(["mails", "domain"], ascending=[False, True]).head(_SHOWN)
         rows = "".join(map(_row, top.to_dict("records")))
         more = f"<p>and {count(len(self) - _SHOWN, 'more domain')}</p>" if len(self) > _SHOWN else ""
-        heads = "".join(f"<th>{title}</th>" for title in ("domain", "verdict", "mails", "at most affected", "why"))
-        return f"<p><b>{escape(self.headline)}</b></p><table><thead><tr>{heads}</tr></thead>{rows}</table>{more}"
+        titles = (("domain", _LEFT), ("verdict", ""), ("mails", ""), ("at most affected", ""), ("why", _LEFT))
+        heads = "".join(f"<th{style}>{title}</th>" for title, style in titles)
+        headline = escape(name(self.headline, _LONGEST_HEADLINE))
+        return f"<p><b>{headline}</b></p><table><thead><tr>{heads}</tr></thead>{rows}</table>{more}"
 
 
 def _row(row: dict[Any, Any]) -> str:
     back, front = _COLORS[Verdict(row["verdict"])]
     bound = row["affected_upper_bound"]
     badge = f'<span style="background:{back};color:{front};padding:0 .5em;border-radius:.3em">{row["verdict"]}</span>'
-    cells = (escape(name(row["domain"])), badge, f"{row['mails']:,}", "-" if pd.isna(bound) else escape(share(bound)))
-    why = f'<td style="text-align:left">{escape(name(row["reasons"]))}</td>'
-    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}{why}</tr>"
+    cells = (
+        (escape(name(row["domain"])), _LEFT),
+        (badge, ""),
+        (f"{row['mails']:,}", ""),
+        ("-" if pd.isna(bound) else escape(share(bound)), ""),
+        (escape(name(row["reasons"], _LONGEST_HEADLINE)), _LEFT),
+    )
+    return f"<tr>{''.join(f'<td{style}>{cell}</td>' for cell, style in cells)}</tr>"
 
 
 def traffic(found: Traffic) -> pd.DataFrame:

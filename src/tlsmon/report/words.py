@@ -43,16 +43,18 @@ CAUSES: Final = {
 _OLD: Final = {"SSLv2": "RFC 6176", "SSLv3": "RFC 7568", "TLSv1": "RFC 8996", "TLSv1.1": "RFC 8996"}
 
 
-def name(text: str | None) -> str:
+def name(text: str | None, longest: int = _LONGEST_NAME) -> str:
     r"""
     Return a name out of a log, safe to show: what is not printable ASCII as an escape, and cut where it is no name.
+
+    ``longest``: more for a text with several names in it.
 
     >>> name("mx\u202emoc.test"), name(None)
     ('mx\\u202emoc.test', '-')
     """
     if not text:
         return "-"
-    return _cut("".join(char if " " <= char <= "~" else ascii(char)[1:-1] for char in text), _LONGEST_NAME)
+    return _cut("".join(char if " " <= char <= "~" else ascii(char)[1:-1] for char in text), longest)
 
 
 def prose(text: str) -> str:

@@ -96,3 +96,11 @@ def test_completion(typed: str, offered: str, tmp_path: Path) -> None:
         check=False,
     )
     assert (done.stdout.split(), done.stderr) == ([offered], "")
+
+
+def test_the_build_can_make_it() -> None:
+    """The commands describe themselves with nothing at hand but typer, which is all that a build has."""
+    code = "import sys, tlsmon.cli.manual as m; m.manual('1')\nprint(*{name.partition('.')[0] for name in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True, check=True)
+    heavy = {"cryptography", "deltalake", "dns", "idna", "matplotlib", "pandas", "publicsuffixlist", "pyarrow", "scipy"}
+    assert heavy & set(done.stdout.split()) == set()

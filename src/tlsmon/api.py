@@ -24,6 +24,7 @@ from tlsmon.ingest.stop import Stop
 from tlsmon.report.model import Form, Paper
 from tlsmon.report.model import Report as WeeklyReport
 from tlsmon.report.render import render
+from tlsmon.rollup.model import Direction
 from tlsmon.traffic.exposition import exposition
 from tlsmon.traffic.model import Group, Period, Traffic, TrafficRow
 from tlsmon.traffic.summary import advice, percent, sentence
@@ -55,6 +56,7 @@ __all__ = [
     "Advice",
     "Backtest",
     "Diagnosis",
+    "Direction",
     "Failing",
     "Finding",
     "Form",
@@ -120,11 +122,13 @@ class Store:
         group: Group | None = None,
         domain: str | None = None,
         window: tuple[date | None, date | None] = (None, None),
+        *,
+        direction: Direction = Direction.OUTBOUND,
     ) -> Traffic:
         """Return the traffic, see :func:`tlsmon.traffic.shares.traffic`."""
         from tlsmon.traffic import shares
 
-        return shares.traffic(self._table(), by, group, domain and _a_label(domain), window)
+        return shares.traffic(self._table(), by, group, domain and _a_label(domain), window, direction=direction)
 
     def recommend(
         self,
@@ -132,17 +136,28 @@ class Store:
         thresholds: Thresholds | None = None,
         days: int = 30,
         as_of: datetime | None = None,
+        *,
+        direction: Direction = Direction.OUTBOUND,
     ) -> Recommendation:
         """
         Judge every recipient domain at a level, see :func:`tlsmon.verdict.recommend.recommend`.
 
-        The window are the ``days`` before ``as_of`` (aware); None: the end of what is in the store.
+        The window are the ``days`` before ``as_of`` (aware); None: the end of what is in the store. Inbound the domains
+        are those that clients claim to send for, and only ``encrypt`` can be asked: what would refuse them is
+        smtpd_tls_security_level. Raises TlsmonError for another level.
         """
         from tlsmon.provider import provider
 
-        window, found = self._observations(days, as_of)
+        if direction is Direction.INBOUND and level is not Level.ENCRYPT:
+            raise TlsmonError(
+                "Inbound only the level encrypt can be judged: clients need no certificate.",
+                hint="Leave --level out with --direction inbound.",
+            )
+        window, found = self._observations(days, as_of, direction)
         asked = thresholds or Thresholds()
-        return recommend(found, level, window, asked, provider, looks=self._looks(asked, window, as_of))
+        # Probes look at servers that take mail; of clients they know nothing.
+        looks = None if direction is Direction.INBOUND else self._looks(asked, window, as_of)
+        return recommend(found, level, window, asked, provider, looks=looks)._replace(direction=direction)
 
     def policy(
         self,
@@ -231,13 +246,15 @@ class Store:
             yield Day(start, collect.observations(table, start, following))
             start = following
 
-    def _observations(self, days: int, as_of: datetime | None) -> tuple[Window, list[Observation]]:
+    def _observations(
+        self, days: int, as_of: datetime | None, direction: Direction = Direction.OUTBOUND
+    ) -> tuple[Window, list[Observation]]:
         from tlsmon.evidence import collect
 
         table = self._table()
-        until = as_of or collect.end(table)
+        until = as_of or collect.end(table, direction)
         window = Window(until - timedelta(days=days), until)
-        return window, collect.observations(table, window.since, window.until)
+        return window, collect.observations(table, window.since, window.until, direction)
 
     def _looks(self, asked: Thresholds, window: Window, as_of: datetime | None) -> Looks | None:
         from tlsmon.evidence import looks

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +20,7 @@ from tlsmon import config
 from tlsmon.config import Config
 from tlsmon.doctor.model import Diagnosis, Finding
 from tlsmon.errors import TlsmonError
-from tlsmon.ingest.report import LogReport, NoProgress, Progress, Report
+from tlsmon.ingest.report import LogReport, NoProgress, Progress, Report, TlsReport
 from tlsmon.ingest.stop import Stop
 from tlsmon.report.model import Form, Paper
 from tlsmon.report.model import Report as WeeklyReport
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from tlsmon.report.message import Envelope
     from tlsmon.report.post import Server
     from tlsmon.store.table import Table
+    from tlsmon.tlsrpt.model import TlsrptSummary as TlsrptSummary  # noqa: PLC0414
 
 __all__ = [
     "Advice",
@@ -76,6 +78,7 @@ __all__ = [
     "Store",
     "Tally",
     "Thresholds",
+    "TlsReport",
     "Traffic",
     "TrafficRow",
     "UnreadableError",
@@ -220,6 +223,12 @@ class Store:
 
         return frame.deliveries(self._table())
 
+    def tlsrpt(self, domain: str | None = None) -> TlsrptSummary:
+        """Return what others saw when they sent to a domain, or to all, see :func:`tlsmon.tlsrpt.summary`."""
+        from tlsmon import tlsrpt
+
+        return tlsrpt.summary(self.location, domain and _a_label(domain))
+
     def watch(self, days: int = 14, as_of: datetime | None = None, queue_days: float = 5.0) -> Watch:
         """Return which domains fail for TLS now; ``days``, as in :meth:`recommend`, must exceed the queue lifetime."""
         window, found = self._observations(days, as_of)
@@ -345,17 +354,23 @@ def ingest(settings: Config, names: Sequence[str], told: Listeners | None = None
     """
     Bring what is new in logs into the store; make the store where there is none.
 
-    ``names``: files, patterns, ``-`` for standard input. Problems of single logs stand in the report. ``cluster``: a
-    Dask scheduler, see :mod:`tlsmon.ingest.fleet`. Raises StoreError, TlsmonError where the cluster does not answer.
+    ``names``: files, patterns, ``-`` for standard input; TLSRPT reports (RFC 8460) among them go into a table of their
+    own. Problems of single files stand in the report. ``cluster``: a Dask scheduler, see :mod:`tlsmon.ingest.fleet`.
+    Raises StoreError, TlsmonError where the cluster does not answer.
     """
     from tlsmon.ingest import cluster as dask
     from tlsmon.ingest.many import Ingest
     from tlsmon.store.table import Table
+    from tlsmon.tlsrpt import files
 
     table, reading, told = Table.open_or_create(settings.store), _read_settings(settings), told or listeners()
+    tls, logs = files.sort(names)
+    tls_reports, problems = files.bring_in(settings.store, tls)
     if cluster is not None:
-        return dask.ingest_on_cluster(cluster, table, reading, names, told.progress)
-    return Ingest(table, reading, told).run(names)
+        report = dask.ingest_on_cluster(cluster, table, reading, logs, told.progress)
+    else:
+        report = Ingest(table, reading, told).run(logs)
+    return replace(report, tls_reports=tls_reports, problems=[*problems, *report.problems])
 
 
 def follow(

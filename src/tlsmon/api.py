@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,11 +20,12 @@ from tlsmon import config
 from tlsmon.config import Config
 from tlsmon.doctor.model import Diagnosis, Finding
 from tlsmon.errors import TlsmonError
-from tlsmon.ingest.report import LogReport, NoProgress, Progress, Report
+from tlsmon.ingest.report import LogReport, NoProgress, Progress, Report, TlsReport
 from tlsmon.ingest.stop import Stop
 from tlsmon.report.model import Form, Paper
 from tlsmon.report.model import Report as WeeklyReport
 from tlsmon.report.render import render
+from tlsmon.rollup.model import Direction
 from tlsmon.traffic.exposition import exposition
 from tlsmon.traffic.model import Group, Period, Traffic, TrafficRow
 from tlsmon.traffic.summary import advice, percent, sentence
@@ -49,11 +51,13 @@ if TYPE_CHECKING:
     from tlsmon.report.letter import Letter
     from tlsmon.report.mailer import Mailer
     from tlsmon.store.table import Table
+    from tlsmon.tlsrpt.model import TlsrptSummary as TlsrptSummary  # noqa: PLC0414
 
 __all__ = [
     "Advice",
     "Backtest",
     "Diagnosis",
+    "Direction",
     "Failing",
     "Finding",
     "Form",
@@ -73,6 +77,7 @@ __all__ = [
     "Store",
     "Tally",
     "Thresholds",
+    "TlsReport",
     "Traffic",
     "TrafficRow",
     "UnreadableError",
@@ -117,11 +122,13 @@ class Store:
         group: Group | None = None,
         domain: str | None = None,
         window: tuple[date | None, date | None] = (None, None),
+        *,
+        direction: Direction = Direction.OUTBOUND,
     ) -> Traffic:
         """Return the traffic, see :func:`tlsmon.traffic.shares.traffic`."""
         from tlsmon.traffic import shares
 
-        return shares.traffic(self._table(), by, group, domain and _a_label(domain), window)
+        return shares.traffic(self._table(), by, group, domain and _a_label(domain), window, direction=direction)
 
     def recommend(
         self,
@@ -129,17 +136,28 @@ class Store:
         thresholds: Thresholds | None = None,
         days: int = 30,
         as_of: datetime | None = None,
+        *,
+        direction: Direction = Direction.OUTBOUND,
     ) -> Recommendation:
         """
         Judge every recipient domain at a level, see :func:`tlsmon.verdict.recommend.recommend`.
 
-        The window are the ``days`` before ``as_of`` (aware); None: the end of what is in the store.
+        The window are the ``days`` before ``as_of`` (aware); None: the end of what is in the store. Inbound the domains
+        are those that clients claim to send for, and only ``encrypt`` can be asked: what would refuse them is
+        smtpd_tls_security_level. Raises TlsmonError for another level.
         """
         from tlsmon.provider import provider
 
-        window, found = self._observations(days, as_of)
+        if direction is Direction.INBOUND and level is not Level.ENCRYPT:
+            raise TlsmonError(
+                "Inbound only the level encrypt can be judged: clients need no certificate.",
+                hint="Leave --level out with --direction inbound.",
+            )
+        window, found = self._observations(days, as_of, direction)
         asked = thresholds or Thresholds()
-        return recommend(found, level, window, asked, provider, looks=self._looks(asked, window, as_of))
+        # Probes look at servers that take mail; of clients they know nothing.
+        looks = None if direction is Direction.INBOUND else self._looks(asked, window, as_of)
+        return recommend(found, level, window, asked, provider, looks=looks)._replace(direction=direction)
 
     def policy(
         self,
@@ -202,6 +220,12 @@ class Store:
 
         return frame.deliveries(self._table())
 
+    def tlsrpt(self, domain: str | None = None) -> TlsrptSummary:
+        """Return what others saw when they sent to a domain, or to all, see :func:`tlsmon.tlsrpt.summary`."""
+        from tlsmon import tlsrpt
+
+        return tlsrpt.summary(self.location, domain and _a_label(domain))
+
     def watch(self, days: int = 14, as_of: datetime | None = None, queue_days: float = 5.0) -> Watch:
         """Return which domains fail for TLS now; ``days``, as in :meth:`recommend`, must exceed the queue lifetime."""
         window, found = self._observations(days, as_of)
@@ -228,13 +252,15 @@ class Store:
             yield Day(start, collect.observations(table, start, following))
             start = following
 
-    def _observations(self, days: int, as_of: datetime | None) -> tuple[Window, list[Observation]]:
+    def _observations(
+        self, days: int, as_of: datetime | None, direction: Direction = Direction.OUTBOUND
+    ) -> tuple[Window, list[Observation]]:
         from tlsmon.evidence import collect
 
         table = self._table()
-        until = as_of or collect.end(table)
+        until = as_of or collect.end(table, direction)
         window = Window(until - timedelta(days=days), until)
-        return window, collect.observations(table, window.since, window.until)
+        return window, collect.observations(table, window.since, window.until, direction)
 
     def _looks(self, asked: Thresholds, window: Window, as_of: datetime | None) -> Looks | None:
         from tlsmon.evidence import looks
@@ -292,17 +318,23 @@ def ingest(settings: Config, names: Sequence[str], told: Listeners | None = None
     """
     Bring what is new in logs into the store; make the store where there is none.
 
-    ``names``: files, patterns, ``-`` for standard input. Problems of single logs stand in the report. ``cluster``: a
-    Dask scheduler, see :mod:`tlsmon.ingest.fleet`. Raises StoreError, TlsmonError where the cluster does not answer.
+    ``names``: files, patterns, ``-`` for standard input; TLSRPT reports (RFC 8460) among them go into a table of their
+    own. Problems of single files stand in the report. ``cluster``: a Dask scheduler, see :mod:`tlsmon.ingest.fleet`.
+    Raises StoreError, TlsmonError where the cluster does not answer.
     """
     from tlsmon.ingest import cluster as dask
     from tlsmon.ingest.many import Ingest
     from tlsmon.store.table import Table
+    from tlsmon.tlsrpt import files
 
     table, reading, told = Table.open_or_create(settings.store), _read_settings(settings), told or listeners()
+    tls, logs = files.sort(names)
+    tls_reports, problems = files.bring_in(settings.store, tls)
     if cluster is not None:
-        return dask.ingest_on_cluster(cluster, table, reading, names, told.progress)
-    return Ingest(table, reading, told).run(names)
+        report = dask.ingest_on_cluster(cluster, table, reading, logs, told.progress)
+    else:
+        report = Ingest(table, reading, told).run(logs)
+    return replace(report, tls_reports=tls_reports, problems=[*problems, *report.problems])
 
 
 def follow(

@@ -26,17 +26,29 @@ class Setup:
     root: str
     """Name of the Debian root that ``install.sh`` made."""
     settings: tuple[tuple[str, str], ...] = ()
-    """Postfix: main.cf parameters. Exim: main options; ``remote_smtp`` takes lines for that transport, ``routers`` and
-    ``transports`` take whole ones, which come before the lab's own."""
+    """
+    Postfix: main.cf parameters. Exim: main options; ``remote_smtp`` takes lines for that transport, ``routers`` and
+    ``transports`` take whole ones, which come before the lab's own, and ``authenticators`` too.
+    """
     log_style: LogStyle = LogStyle.OWN
     content_filter: bool = False
     """Postfix: every mail goes through a filter on loopback first."""
     maps: tuple[tuple[str, str], ...] = ()
     """Files by name, put beside the configuration: policy maps, domain lists."""
+    services: str = ""
+    """Postfix: further lines of master.cf."""
 
     def setting(self, name: str, value: str) -> Setup:
         """Return a copy with one more setting."""
         return replace(self, settings=(*self.settings, (name, value)))
+
+    def on(self, root: str) -> Setup:
+        """Return a copy on another Debian."""
+        return replace(self, root=root)
+
+    def with_services(self, lines: str) -> Setup:
+        """Return a copy with more lines in master.cf."""
+        return replace(self, services=self.services + lines)
 
     def with_map(self, name: str, text: str) -> Setup:
         """Return a copy with one more file beside the configuration."""

@@ -35,6 +35,8 @@ _ROUTERS_AND_MORE = """
 begin acl
 accept:
   accept
+deny_all:
+  deny
 
 begin routers
 {routers}
@@ -56,6 +58,9 @@ remote_smtp:
 
 begin retry
 * * F,1h,3s
+
+begin authenticators
+{authenticators}
 """
 
 
@@ -68,7 +73,7 @@ class Exim:
 
     def _configuration(self) -> str:
         main = dict(_MAIN)
-        parts = {"routers": "", "transports": "", "remote_smtp": ""}
+        parts = {"routers": "", "transports": "", "remote_smtp": "", "authenticators": ""}
         for name, value in self._setup.settings:
             (parts if name in parts else main)[name] = value
         own_log = self._setup.log_style is LogStyle.OWN

@@ -90,7 +90,8 @@ class Postfix:
         else:
             start_syslog(self._machine, self._setup.log_style)
         (config / "main.cf").write_text("".join(f"{name} = {value}\n" for name, value in main.items()))
-        (config / "master.cf").write_text(_SERVICES.format(filter=_FILTER if self._setup.content_filter else ""))
+        services = _SERVICES.format(filter=_FILTER if self._setup.content_filter else "")
+        (config / "master.cf").write_text(services + self._setup.services)
         (config / "ca.pem").write_bytes(self._authority.read_bytes())
         (config / "own.pem").write_bytes(self._own.read_bytes())
         for name, text in self._setup.maps:

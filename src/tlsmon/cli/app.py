@@ -20,6 +20,7 @@ from tlsmon.cli import (
     recommend,
     report,
     settings,
+    tlsrpt,
     traffic,
     watch,
 )
@@ -60,6 +61,7 @@ for command in (
     parse.parse,
     ingest.ingest,
     traffic.traffic,
+    tlsrpt.tlsrpt,
     recommend.recommend,
     policy.policy,
     watch.watch,

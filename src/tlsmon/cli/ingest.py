@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tlsmon import api, config
-from tlsmon.api import LogReport, Report, Stop
+from tlsmon.api import LogReport, Report, Stop, TlsReport
 from tlsmon.cli.exits import Exit
 from tlsmon.cli.formats import Format, TableOrJson
 from tlsmon.cli.options import Host, Internet, Logs, Store, Timezone, UnreadFile
@@ -37,7 +37,11 @@ def ingest(
     ] = None,
     format_: TableOrJson = Format.TABLE,
 ) -> None:
-    """Bring new deliveries into the store, each exactly once. Run it as often as you like."""
+    """
+    Bring new deliveries into the store, each exactly once. Run it as often as you like.
+
+    TLSRPT reports (RFC 8460) are read as well: JSON, gzip, or the mails that they came in.
+    """
     if cluster is not None:
         _refuse_on_cluster(logs, follow=follow, unread=unread)
     settings = config.resolve(store=store, host=host, timezone=timezone, internet=internet or ())
@@ -72,10 +76,13 @@ def _stop_on_signals() -> Stop:
 
 def _tell_round(report: Report, format_: Format) -> None:
     """Show one round of ``--follow``; rounds without anything new stay silent."""
-    if report.new_deliveries and format_ is Format.JSON:
+    new_reports = sum(one.new for one in report.tls_reports)
+    if (report.new_deliveries or new_reports) and format_ is Format.JSON:
         say_json(_document(report), indent=None)
     elif report.new_deliveries:
         say(f"{report.new_deliveries:,} new deliveries.")
+    if new_reports and format_ is not Format.JSON:
+        say(f"{new_reports:,} new TLS reports.")
     flush()
     _tell_problems(report)
 
@@ -87,7 +94,10 @@ def _show(report: Report, format_: Format) -> None:
     if report.logs:
         say_table(_HEADER, [_row(log) for log in report.logs])
         say("")
-    say(f"{report.new_deliveries:,} new deliveries, {report.deliveries:,} in these logs altogether.")
+    if report.logs or not report.tls_reports:
+        say(f"{report.new_deliveries:,} new deliveries, {report.deliveries:,} in these logs altogether.")
+    for one in report.tls_reports:
+        say(_sentence(one))
 
 
 def _row(log: LogReport) -> tuple[str | int | None, ...]:
@@ -95,8 +105,20 @@ def _row(log: LogReport) -> tuple[str | int | None, ...]:
     return (log.name, log.lines, log.deliveries, log.new_deliveries, log.unread_lines, *times)
 
 
+def _sentence(one: TlsReport) -> str:
+    """Return what a TLSRPT report says, in a line."""
+    known = "" if one.new else " (in the store already)"
+    return (
+        f"{one.name}: TLS report of {one.organization} for {', '.join(one.domains)}, {one.first:%Y-%m-%d}: "
+        f"{one.successful:,} sessions succeeded, {one.failed:,} failed{known}."
+    )
+
+
 def _document(report: Report) -> dict[str, object]:
     """Return the document that the design page fixes; others rely on it."""
+    reports = [
+        one._asdict() | {"first": one.first.isoformat(), "last": one.last.isoformat()} for one in report.tls_reports
+    ]
     return {
         "logs": [
             {
@@ -113,6 +135,7 @@ def _document(report: Report) -> dict[str, object]:
         "deliveries": report.deliveries,
         "new_deliveries": report.new_deliveries,
         "seconds": report.seconds,
+        **({"tls_reports": reports} if reports else {}),
     }
 
 

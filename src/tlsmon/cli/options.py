@@ -5,6 +5,8 @@ from typing import Annotated, TypeAlias
 
 import typer
 
+from tlsmon.api import Direction
+
 Logs: TypeAlias = Annotated[
     list[str],
     typer.Argument(
@@ -37,6 +39,10 @@ Internet: TypeAlias = Annotated[
         envvar="TLSMON_INTERNET",
         help="Count this private network as internet (a lab, a partner behind a VPN); may be repeated.",
     ),
+]
+DirectionOption: TypeAlias = Annotated[
+    Direction,
+    typer.Option("--direction", help="Mail that was sent, or mail that came in: domains are then the senders'."),
 ]
 UnreadFile: TypeAlias = Annotated[
     Path | None,

@@ -5,10 +5,10 @@ from typing import Annotated, Any
 import typer
 
 from tlsmon import api, config
-from tlsmon.api import Judgement, Probed, Recommendation
+from tlsmon.api import Direction, Judgement, Level, Probed, Recommendation
 from tlsmon.cli.formats import Format, TableJsonCsv
 from tlsmon.cli.judging import Asked, judging
-from tlsmon.cli.options import Store
+from tlsmon.cli.options import DirectionOption, Store
 from tlsmon.cli.output import moment, say, say_csv, say_json, say_table
 
 _COLUMNS = ("domain", "verdict", "mails", "encrypted", "plaintext", "unknown")
@@ -21,12 +21,21 @@ def recommend(
     *,
     store: Store = None,
     asked: Asked,
+    direction: DirectionOption = Direction.OUTBOUND,
     plan: Annotated[bool, typer.Option("--plan", help="Show in which order to enforce, as waves.")] = False,
     format_: TableJsonCsv = Format.TABLE,
 ) -> None:
-    """Say which domains are safe to move to mandatory TLS, and which would lose mail, with reasons."""
+    """
+    Say which domains are safe to move to mandatory TLS, and which would lose mail, with reasons.
+
+    Inbound: whose mail would be refused if you demanded TLS (smtpd_tls_security_level = encrypt).
+    """
+    if direction is Direction.INBOUND and (plan or asked.level is not Level.ENCRYPT):
+        what = "--plan" if plan else "--level"
+        raise typer.BadParameter("inbound there is one level, encrypt, and it is for all", param_hint=what)
     window = (asked.days, asked.as_of)
-    found = api.open(config.resolve(store=store).store).recommend(asked.level, asked.thresholds, *window)
+    judge = api.open(config.resolve(store=store).store).recommend
+    found = judge(asked.level, asked.thresholds, *window, direction=direction)
     if format_ is Format.JSON:
         say_json(document(found))
     elif format_ is Format.CSV:
@@ -40,8 +49,10 @@ def recommend(
 
 def document(found: Recommendation) -> dict[str, Any]:
     """Return the recommendation as the design page fixes its JSON."""
+    inbound = {"direction": found.direction} if found.direction is Direction.INBOUND else {}
     return {
         "level": found.level,
+        **inbound,
         "since": found.since.isoformat(),
         "until": found.until.isoformat(),
         "held": found.held,
@@ -109,8 +120,19 @@ def _show_headline(found: Recommendation) -> None:
     disagree = sum(item.probed is not None and item.probed.disagrees for item in found.judgements)
     if disagree:
         say(f"Note: log and probe disagree about {disagree:,} domains; the reasons say how.")
-    if found.smarthost:
+    if found.direction is Direction.INBOUND:
+        _show_inbound(found)
+    elif found.smarthost:
         say(
             f"All mail goes through {found.smarthost}: the policy belongs on this next hop, not on the recipient "
             "domains; what happens behind it this log cannot tell."
         )
+
+
+def _show_inbound(found: Recommendation) -> None:
+    if found.smarthost:
+        host = found.smarthost.partition("]")[0].removeprefix("[")
+        say(f"Nearly all mail comes through {host}: how its senders reach that host this log cannot tell.")
+    if found.judgements:
+        say("Domains are what clients claim as sender; <> are bounces. An MTA-STS policy refuses nobody here:")
+        say("senders who honour it come over TLS or not at all.")

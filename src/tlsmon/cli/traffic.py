@@ -6,10 +6,10 @@ from typing import Annotated, Any
 import typer
 
 from tlsmon import api, config
-from tlsmon.api import Group, Period, Traffic, TrafficRow
+from tlsmon.api import Direction, Group, Period, Traffic, TrafficRow
 from tlsmon.cli.files import written_to
 from tlsmon.cli.formats import Format, TableJsonCsvPrometheus
-from tlsmon.cli.options import Output, Store
+from tlsmon.cli.options import DirectionOption, Output, Store
 from tlsmon.cli.output import say, say_csv, say_json, say_lines, say_table, tell
 
 _DAY = ["%Y-%m-%d"]
@@ -19,8 +19,12 @@ def traffic(
     *,
     store: Store = None,
     by: Annotated[Period, typer.Option(help="The length of a period, in UTC.")] = Period.DAY,
-    group: Annotated[Group | None, typer.Option(help="Divide each period by this; host is the reporting host.")] = None,
-    domain: Annotated[str | None, typer.Option(help="Only mail to this recipient domain.")] = None,
+    direction: DirectionOption = Direction.OUTBOUND,
+    group: Annotated[
+        Group | None,
+        typer.Option(help="Divide each period by this; host is the reporting host, client (inbound) who handed it in."),
+    ] = None,
+    domain: Annotated[str | None, typer.Option(help="Only mail to this recipient domain, or from it.")] = None,
     since: Annotated[datetime | None, typer.Option(formats=_DAY, help="First day, in UTC.")] = None,
     until: Annotated[datetime | None, typer.Option(formats=_DAY, help="Last day, in UTC.")] = None,
     top: Annotated[
@@ -29,9 +33,11 @@ def traffic(
     format_: TableJsonCsvPrometheus = Format.TABLE,
     output: Output = None,
 ) -> None:
-    """Show how much of the mail sent to the internet is encrypted, over time."""
+    """Show how much of the mail sent to the internet, or taken from it, is encrypted, over time."""
+    if group is Group.CLIENT and direction is Direction.OUTBOUND:
+        raise typer.BadParameter("client needs --direction inbound", param_hint="--group")
     window = (since.date() if since else None, until.date() if until else None)
-    found = api.open(config.resolve(store=store).store).traffic(by, group, domain, window)
+    found = api.open(config.resolve(store=store).store).traffic(by, group, domain, window, direction=direction)
     with written_to(output):
         _print(found, format_, top)
     if format_ is not Format.TABLE:
@@ -44,7 +50,8 @@ def _print(found: Traffic, format_: Format, top: int) -> None:
     if format_ is Format.TABLE:
         _show_table(found)
     elif format_ is Format.JSON:
-        say_json({"by": found.by, "rows": rows})
+        inbound = {"direction": found.direction} if found.direction is Direction.INBOUND else {}
+        say_json({"by": found.by, **inbound, "rows": rows})
     elif format_ is Format.CSV:
         say_csv(_names(found), [list(row.values()) for row in rows])
     else:

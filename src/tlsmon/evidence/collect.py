@@ -4,26 +4,33 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from tlsmon.evidence.model import Address, Observation, Sender
+from tlsmon.rollup.model import Direction
 from tlsmon.store.table import NAME, Table
 
 _KEYS: Final = (
-    "recipient_domain, mx_host, mx_ip, mx_port, mta, host, instance, "
+    "recipient_domain, sender_domain, mx_host, mx_ip, mx_port, mta, host, instance, "
     "security, authentication, protocol, cipher, outcome, cause, level"
 )
-# Where no host was reached the scope is null; such rows tell of DANE and policy failures.
-_TRAFFIC: Final = "direction = 'outbound' AND (scope = 'internet' OR scope IS NULL) AND recipient_domain IS NOT NULL"
+_TRAFFIC: Final = {
+    # Where no host was reached the scope is null; such rows tell of DANE and policy failures.
+    Direction.OUTBOUND: "direction = 'outbound' AND (scope = 'internet' OR scope IS NULL) "
+    "AND recipient_domain IS NOT NULL",
+    Direction.INBOUND: "direction = 'inbound' AND scope = 'internet' AND sender_domain IS NOT NULL",
+}
 
 _RECENT: Final = timedelta(days=31)
 """Before the newest row of any kind: outbound traffic is nearly always found here, without reading a long past."""
 
 
-def observations(table: Table, since: datetime, until: datetime) -> list[Observation]:
+def observations(
+    table: Table, since: datetime, until: datetime, direction: Direction = Direction.OUTBOUND
+) -> list[Observation]:
     """
-    Return the outbound attempts towards the internet from ``since`` to ``until`` (aware), by day.
+    Return the attempts towards the internet, or inbound from it, from ``since`` to ``until`` (aware), by day.
 
     What was counted provisionally and taken back is gone. Raises StoreError.
     """
-    where = f"{_TRAFFIC} AND hour >= {_moment(since)} AND hour < {_moment(until)}"
+    where = f"{_TRAFFIC[direction]} AND hour >= {_moment(since)} AND hour < {_moment(until)}"
     found = table.query(
         f"""
         SELECT {_KEYS}, CAST(SUM(count) AS BIGINT) AS attempts,
@@ -37,14 +44,16 @@ def observations(table: Table, since: datetime, until: datetime) -> list[Observa
         GROUP BY {_KEYS}, date_trunc('day', hour)
         """  # noqa: S608, own names and times only
     )
-    return [_observation(row) for batch in found.to_batches() for row in batch.to_pylist()]
+    read = _observation if direction is Direction.OUTBOUND else _arrival
+    return [read(row) for batch in found.to_batches() for row in batch.to_pylist()]
 
 
-def end(table: Table) -> datetime:
-    """Return the end of the last hour of outbound traffic; now where there is none. Raises StoreError."""
+def end(table: Table, direction: Direction = Direction.OUTBOUND) -> datetime:
+    """Return the end of the last hour of traffic; now where there is none. Raises StoreError."""
     newest = table.newest()
-    last = _last(table, f"{_TRAFFIC} AND hour >= {_moment(newest - _RECENT)}") if newest else None
-    last = last or _last(table, _TRAFFIC)
+    where = _TRAFFIC[direction]
+    last = _last(table, f"{where} AND hour >= {_moment(newest - _RECENT)}") if newest else None
+    last = last or _last(table, where)
     return last + timedelta(hours=1) if last else datetime.now(tz=UTC)
 
 
@@ -56,6 +65,13 @@ def _last(table: Table, where: str) -> datetime | None:
 
 def _moment(time: datetime) -> str:
     return f"TIMESTAMP '{time.isoformat()}'"
+
+
+def _arrival(row: dict[str, Any]) -> Observation:
+    """Return a row of mail that came in; a client without a name is known by its address."""
+    found = _observation(row)
+    client = found.address._replace(host=found.address.host or found.address.ip or "")
+    return found._replace(domain=row["sender_domain"], address=client, direction=Direction.INBOUND)
 
 
 def _observation(row: dict[str, Any]) -> Observation:

@@ -3,9 +3,15 @@
 from enum import StrEnum
 from typing import NamedTuple
 
+from tlsmon.rollup.model import Direction
+
 
 class Address(NamedTuple):
-    """One address of an MX host: what an MTA connects to, one after the other."""
+    """
+    One address of an MX host: what an MTA connects to, one after the other.
+
+    Inbound: the client. Its host is its address where it has no name.
+    """
 
     host: str
     ip: str | None
@@ -24,6 +30,7 @@ class Observation(NamedTuple):
     """Equal attempts at one address for one recipient domain. The words are those of the store."""
 
     domain: str
+    """Inbound: the domain that the client claims to send for."""
     address: Address
     sender: Sender
     security: str
@@ -36,6 +43,7 @@ class Observation(NamedTuple):
     attempts: int
     first: int
     last: int
+    direction: Direction = Direction.OUTBOUND
 
 
 class Standing(StrEnum):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from tlsmon.store.bookmark import Totals
 
@@ -24,6 +24,25 @@ class LogReport:
     last: datetime | None = None
 
 
+class TlsReport(NamedTuple):
+    """A TLSRPT report (RFC 8460) that was among the files: what others saw when they sent to us."""
+
+    name: str
+    """Of the file."""
+    organization: str
+    """Who saw it."""
+    domains: tuple[str, ...]
+    """Ours."""
+    first: datetime
+    last: datetime
+    """From when to when, UTC."""
+    successful: int
+    failed: int
+    """Sessions."""
+    new: bool
+    """False: it was in the store already."""
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """All logs of one call."""
@@ -36,6 +55,7 @@ class Report:
     problems: list[str] = field(default_factory=list)
     """Logs that could not be read, or only in part; in words for people."""
     warnings: list[str] = field(default_factory=list)
+    tls_reports: list[TlsReport] = field(default_factory=list)
 
 
 class Progress(Protocol):

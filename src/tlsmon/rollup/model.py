@@ -1,8 +1,16 @@
 """A row of the table: what equal deliveries of one hour have in common, how many they are, and from when to when."""
 
+from enum import StrEnum
 from typing import NamedTuple
 
 MICROSECONDS_PER_HOUR = 3_600_000_000
+
+
+class Direction(StrEnum):
+    """The words of the column ``direction``, seen from the host that writes the log."""
+
+    OUTBOUND = "outbound"
+    INBOUND = "inbound"
 
 
 class Key(NamedTuple):

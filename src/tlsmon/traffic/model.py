@@ -5,6 +5,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from tlsmon.rollup.model import Direction
+
 
 class Period(StrEnum):
     """The length of a period, in UTC; a week begins on Monday (ISO 8601)."""
@@ -18,17 +20,21 @@ class Group(StrEnum):
     """What each period is divided by."""
 
     DOMAIN = "domain"
+    """The recipient domain; inbound the one that the client claims to send for."""
     PROVIDER = "provider"
     HOST = "host"
     """The reporting host."""
+    CLIENT = "client"
+    """Inbound: the host that handed the mail in."""
 
 
 class Counts(NamedTuple):
-    """Deliveries to hosts on the internet."""
+    """Deliveries to hosts on the internet, or inbound from them."""
 
     deliveries: int = 0
     """Attempts, whatever became of them."""
     sent: int = 0
+    """Inbound: accepted."""
     encrypted: int = 0
     """Of those sent."""
     plaintext: int = 0
@@ -68,6 +74,7 @@ class Silence(NamedTuple):
     last: datetime
     always: bool
     """Over the whole time that was asked for."""
+    direction: Direction = Direction.OUTBOUND
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +89,4 @@ class Traffic:
     """Of the first and the last attempt, UTC; None where there is none."""
     last: datetime | None
     silences: list[Silence] = field(default_factory=list)
+    direction: Direction = Direction.OUTBOUND

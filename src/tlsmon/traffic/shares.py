@@ -1,8 +1,8 @@
 """
-Rows of the table to traffic: share encrypted by period, and by domain, provider or reporting host.
+Rows of the table to traffic: share encrypted by period, and by domain, provider, client or reporting host.
 
-The table is grouped by the query engine; only what it gives back is looked at here. Traffic is outbound mail to hosts
-on the internet: content filters, LMTP and private relays are not.
+The table is grouped by the query engine; only what it gives back is looked at here. Traffic is mail to hosts on the
+internet, or inbound from them: content filters, LMTP, private relays and our own users are not.
 """
 
 from collections import defaultdict
@@ -11,10 +11,11 @@ from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 
 from tlsmon.provider import provider
+from tlsmon.rollup.model import Direction
 from tlsmon.store.table import NAME, Table
 from tlsmon.traffic.model import Counts, Group, Period, Silence, Traffic, TrafficRow
 
-_TRAFFIC: Final = "scope = 'internet' AND direction = 'outbound'"
+_TRAFFIC: Final = "scope = 'internet'"
 _COUNTS: Final = """
     CAST(SUM(count) AS BIGINT) AS deliveries,
     CAST(SUM(CASE WHEN outcome = 'sent' THEN count ELSE 0 END) AS BIGINT) AS sent,
@@ -29,11 +30,23 @@ _SPANS: Final = """
     MAX(CASE WHEN provisional THEN NULL ELSE "last" END) AS "last"
 """
 _BY_HOST: Final = ("host", "mta")
+# A client without a name is known by its address.
+_CLIENT: Final = ("COALESCE(mx_host, mx_ip)",)
 _COLUMNS: Final = {
-    Group.DOMAIN: ("recipient_domain",),
-    Group.PROVIDER: ("mx_host",),
-    Group.HOST: _BY_HOST,
-    None: _BY_HOST,
+    Direction.OUTBOUND: {
+        Group.DOMAIN: ("recipient_domain",),
+        Group.PROVIDER: ("mx_host",),
+        Group.CLIENT: ("NULL",),
+        Group.HOST: _BY_HOST,
+        None: _BY_HOST,
+    },
+    Direction.INBOUND: {
+        Group.DOMAIN: ("sender_domain",),
+        Group.PROVIDER: _CLIENT,
+        Group.CLIENT: _CLIENT,
+        Group.HOST: _BY_HOST,
+        None: _BY_HOST,
+    },
 }
 # Without its zone a time is cut to a day or a month at a third of the cost; all of them are UTC.
 _UTC_HOUR: Final = "arrow_cast(hour, 'Timestamp(Microsecond, None)')"
@@ -41,28 +54,31 @@ _LABEL: Final = {Period.DAY: "%Y-%m-%d", Period.WEEK: "%G-W%V", Period.MONTH: "%
 _HOUR: Final = timedelta(hours=1)
 
 
-def traffic(
+def traffic(  # noqa: PLR0913, what one asks for
     table: Table,
     by: Period = Period.DAY,
     group: Group | None = None,
     domain: str | None = None,
     window: tuple[date | None, date | None] = (None, None),
+    *,
+    direction: Direction = Direction.OUTBOUND,
 ) -> Traffic:
     """
     Return the traffic in the store, oldest period first, the busiest group first within it.
 
-    ``domain``: only this recipient domain, as an A-label. ``window``: the first and the last day, in UTC, both
-    included. Raises StoreError.
+    ``domain``: only this recipient domain, inbound the sender's, as an A-label. ``window``: the first and the last day,
+    in UTC, both included. Raises StoreError.
     """
-    where = _condition(domain, window)
-    columns = _COLUMNS[group]
+    where = _condition(domain, window, direction)
+    columns = _COLUMNS[direction][group]
     found = _sums(table, Period.DAY if columns is _BY_HOST else by, columns, where)
     rows = _rows(found, by, group)
     total = Counts(*map(sum, zip(*(row.counts for row in rows), strict=True))) if rows else Counts()
     first, last = _ends(table, found, where)
     if columns is not _BY_HOST or domain is not None:
-        found = _sums(table, Period.DAY, _BY_HOST, _condition(None, window))
-    return Traffic(by, group, rows, total, first, last, _silences(found))
+        found = _sums(table, Period.DAY, _BY_HOST, _condition(None, window, direction))
+    silences = [silence._replace(direction=direction) for silence in _silences(found)]
+    return Traffic(by, group, rows, total, first, last, silences, direction)
 
 
 class _Sum(NamedTuple):
@@ -96,11 +112,11 @@ def _sums(table: Table, by: Period, columns: tuple[str, ...], where: str) -> lis
     ]
 
 
-def _condition(domain: str | None, window: tuple[date | None, date | None]) -> str:
+def _condition(domain: str | None, window: tuple[date | None, date | None], direction: Direction) -> str:
     since, until = window
-    parts = [_TRAFFIC]
+    parts = [_TRAFFIC, f"direction = '{direction}'"]
     if domain is not None:
-        parts.append(f"recipient_domain = {_literal(domain)}")
+        parts.append(f"{_COLUMNS[direction][Group.DOMAIN][0]} = {_literal(domain)}")
     if since is not None:
         parts.append(f"hour >= {_moment(since)}")
     if until is not None:

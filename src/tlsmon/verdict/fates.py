@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from tlsmon.evidence.history import Behaviour
 from tlsmon.evidence.model import Address, Observation, Standing
 from tlsmon.evidence.standing import TLS_CAUSES
+from tlsmon.rollup.model import Direction
 from tlsmon.verdict.model import Fate, Fates
 
 ADDRESS_LIMIT: Final = 5
@@ -156,7 +157,10 @@ def bounces_at_once(observation: Observation, level: str) -> bool:
 
     Postfix bounces on a 5xx reply to STARTTLS and leaves the other MX hosts untried (``smtp_proto.c:smtp_start_tls``);
     Exim's hosts_require_dane bounces where a secure TLSA record is missing (``smtp.c:check_force_dane_conn``).
+    Inbound our own answer to MAIL in clear is final: 530 5.7.0 (RFC 3207, section 4).
     """
+    if observation.direction is Direction.INBOUND:
+        return True
     if observation.cause == "tls_refused" and observation.outcome == "bounced":
         return True
     return level == "dane-only" and observation.sender.mta == "exim"

@@ -7,7 +7,9 @@ from typing import Final, NamedTuple
 from tlsmon.evidence.history import Behaviour, Sessions, behaviour
 from tlsmon.evidence.model import Address, Sender, Standing
 from tlsmon.evidence.standing import TLS_CAUSES
+from tlsmon.rollup.model import Direction
 from tlsmon.verdict.bounds import Counts, Pool, upper_bound
+from tlsmon.verdict.clients import of_clients
 from tlsmon.verdict.fates import Chances, Seen, fates, in_use, is_mail, lost_share
 from tlsmon.verdict.model import Fates, HostCounts, Judgement, Thresholds, Verdict
 from tlsmon.verdict.words import Grounds, explain
@@ -36,7 +38,7 @@ def judge(seen: Iterable[Seen], level: str, thresholds: Thresholds, provider_of:
     """
     Return a judgement for each recipient domain, sorted by domain.
 
-    ``seen`` are outbound attempts towards the internet within the window, with their standing at the level;
+    ``seen`` are attempts of one direction towards the internet within the window, with their standing at the level;
     ``provider_of`` gives the organisational domain of a host name.
     """
     items = list(seen)
@@ -51,6 +53,8 @@ def judge(seen: Iterable[Seen], level: str, thresholds: Thresholds, provider_of:
         asked = thresholds if len(routes) == 1 else lenient
         parts = [_Domain(name, route, level, evidence, provider_of).judgement(asked) for route in routes]
         judgements.append(parts[0] if len(parts) == 1 else _joined(parts, thresholds.min_mails))
+        if len(parts) > 1 and domains[name][0].observation.direction is Direction.INBOUND:
+            judgements[-1] = of_clients(judgements[-1], parts, thresholds)
     return judgements
 
 
@@ -60,13 +64,14 @@ def _routes(seen: Iterable[Seen]) -> list[list[Seen]]:
 
     What one sender reaches is no way out for another: one may send through a relay, the other to the MX hosts. An MX
     host is reached at port 25 (RFC 5321, section 5), so another port is a relay's, too. Attempts that reached no host
-    go with the sender's busiest way.
+    go with the sender's busiest way. Inbound each client is a way by itself: none sends what another is refused.
     """
-    ways: dict[Sender, dict[int | None, list[Seen]]] = defaultdict(lambda: defaultdict(list))
+    ways: dict[Sender, dict[Hashable, list[Seen]]] = defaultdict(lambda: defaultdict(list))
     lost: dict[Sender, list[Seen]] = defaultdict(list)
     for item in seen:
         address = item.observation.address
-        home = ways[item.observation.sender][address.port] if address.host else lost[item.observation.sender]
+        way = address if item.observation.direction is Direction.INBOUND else address.port
+        home = ways[item.observation.sender][way] if address.host else lost[item.observation.sender]
         home.append(item)
     for sender, items in lost.items():
         busiest = max(ways[sender].values(), key=_attempts, default=ways[sender][None])

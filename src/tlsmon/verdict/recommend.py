@@ -7,6 +7,7 @@ from typing import NamedTuple
 from tlsmon.evidence.looks import Looks
 from tlsmon.evidence.model import Observation
 from tlsmon.evidence.standing import sender_facts, standing
+from tlsmon.rollup.model import Direction
 from tlsmon.verdict.fates import Seen
 from tlsmon.verdict.hold import held, hold, smarthost
 from tlsmon.verdict.judge import judge
@@ -47,6 +48,8 @@ class Recommendation(NamedTuple):
     coverage: Coverage
     notes: tuple[str, ...] = ()
     """What else has to be said: evidence that was set aside."""
+    direction: Direction = Direction.OUTBOUND
+    """Inbound the domains are those that clients claim to send for, and there is no plan: a service has one level."""
 
     def verdicts(self, verdict: Verdict) -> list[Judgement]:
         """Return the judgements with a verdict."""
@@ -70,7 +73,7 @@ def recommend(  # noqa: PLR0913
     looks: Looks | None = None,
 ) -> Recommendation:
     """
-    Judge every domain at a level; see :func:`tlsmon.verdict.judge.judge`.
+    Judge every domain at a level; see :func:`tlsmon.verdict.judge.judge`. The observations are of one direction.
 
     ``provider`` gives the organisational domain of a host name, or None where the name has none. ``looks``: what probes
     found, see :mod:`tlsmon.verdict.probed`; None: judge by the log alone.
@@ -92,16 +95,18 @@ def recommend(  # noqa: PLR0913
     reason = hold(seen, provider_of) or aside.hold
     if reason:
         judgements = held(judgements, reason)
+    direction = observations[0].direction if observations else Direction.OUTBOUND
     return Recommendation(
         level,
         window.since,
         window.until,
         judgements,
-        plan(judgements, thresholds.max_share),
+        plan(judgements, thresholds.max_share) if direction is Direction.OUTBOUND else [],
         reason,
         hop,
         _coverage(observations, judgements),
         (aside.note,) if aside.note else (),
+        direction,
     )
 
 

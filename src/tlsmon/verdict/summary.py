@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from tlsmon.rollup.model import Direction
 from tlsmon.verdict.model import Verdict
 from tlsmon.verdict.recommend import Recommendation
 from tlsmon.verdict.words import share
@@ -9,6 +10,8 @@ from tlsmon.verdict.words import share
 
 def headline(found: Recommendation) -> str:
     """Return what can be enforced, in a sentence or two."""
+    if found.direction is Direction.INBOUND:
+        return _inbound(found)
     if not found.judgements:
         return "No mail to the internet is in the store for this time, so nothing can be said."
     total = found.coverage.mails
@@ -26,6 +29,21 @@ def headline(found: Recommendation) -> str:
         if (items := found.verdicts(verdict))
     ]
     return f"{text}; {', '.join(rest)}." if rest else f"{text}."
+
+
+def _inbound(found: Recommendation) -> str:
+    """Return whom a demand for TLS would refuse."""
+    if not found.judgements:
+        return "No mail from the internet is in the store for this time, so nothing can be said."
+    refused = sum(item.fates.lost for item in found.judgements)
+    losing, safe, unproven = (
+        len(found.verdicts(verdict)) for verdict in (Verdict.LOSES, Verdict.SAFE, Verdict.UNPROVEN)
+    )
+    whose = f"of {losing:,} of {len(found.judgements):,} sending domains" if losing else "that is known of"
+    return (
+        f"If TLS was demanded from all who send to you, {refused:,} of {found.coverage.mails:,} mails {whose} would be "
+        f"refused; {safe:,} domains would notice nothing, {unproven:,} are unproven."
+    )
 
 
 def last_seen(time: int | None) -> datetime | None:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from tlsmon.evidence.history import Behaviour
 from tlsmon.evidence.model import Address, Standing
+from tlsmon.rollup.model import Direction
 from tlsmon.verdict.fates import Chances, Seen
 from tlsmon.verdict.model import Fates, Thresholds, Verdict
 
@@ -43,11 +44,19 @@ class Grounds(NamedTuple):
     chances: Chances
     thresholds: Thresholds
 
+    @property
+    def inbound(self) -> bool:
+        """Tell whether the hosts are clients that send to us."""
+        return any(item.observation.direction is Direction.INBOUND for item in self.seen[:1])
+
 
 def explain(grounds: Grounds) -> tuple[str, ...]:
     """Return the reasons, the most important first."""
     if not grounds.mails:
-        return ("no mail was delivered in this window", *_hosts(grounds))
+        return (
+            "no mail came in in this window" if grounds.inbound else "no mail was delivered in this window",
+            *_hosts(grounds),
+        )
     return (_count(grounds), *_hosts(grounds), *_outlook(grounds))
 
 
@@ -77,9 +86,10 @@ def _count(grounds: Grounds) -> str:
     accepted = sum(item.observation.attempts for item in grounds.mail if item.standing is Standing.GOOD)
     hosts = len({item.observation.address.host for item in grounds.mail if item.observation.address.host})
     since = day(min(item.observation.first for item in grounds.mail))
+    where = "from {} client{}" if grounds.inbound else "on {} MX host{}"
     text = (
         f"{accepted:,} of {grounds.mails:,} mails {_ACCEPTED[grounds.level]} "
-        f"on {hosts} MX host{'s' * (hosts != 1)} since {since}"
+        f"{where.format(hosts, 's' * (hosts != 1))} since {since}"
     )
     if grounds.verdict in (Verdict.SAFE, Verdict.UNPROVEN) and grounds.upper is not None:
         text += f"; at most {share(grounds.upper)} would fail"
@@ -95,8 +105,9 @@ def _hosts(grounds: Grounds) -> Iterable[str]:
             yield f"{name} {_cause(grounds, address)}: {sessions}{_since(known)}"
         elif known.since is not None:
             yield f"{name} is in order since {day(known.since)}; before, {known.bad_before:,} sessions were not"
+    verb = "sent" if grounds.inbound else "took"
     for address in grounds.chances.open:
-        yield f"{address.host} took mail, but the log does not tell whether this level would accept it"
+        yield f"{address.host} {verb} mail, but the log does not tell whether this level would accept it"
 
 
 def _since(known: Behaviour) -> str:
@@ -113,7 +124,7 @@ def _cause(grounds: Grounds, address: Address) -> str:
     if named:
         return named
     if any(item.security == "plaintext" for item in causes):
-        return "took mail in clear"
+        return "sent mail in clear" if grounds.inbound else "took mail in clear"
     if grounds.level in _NAMED and any(item.authentication == "trusted" and item.protocol in _NEW for item in causes):
         return _CAUSES["cert_name"]  # nothing else is wrong with it; a probe told the name
     old = next((item.protocol for item in causes if item.protocol), None)
@@ -127,7 +138,9 @@ def _cause(grounds: Grounds, address: Address) -> str:
 
 def _outlook(grounds: Grounds) -> Iterable[str]:
     found = grounds.fates
-    if found.lost:
+    if found.lost and grounds.inbound:
+        yield f"{found.lost:,} mails would be refused and go back to their senders"
+    elif found.lost:
         yield f"{found.lost:,} mails would be lost after {grounds.thresholds.queue_days:g} days in the queue"
     if found.delayed:
         yield f"{found.delayed:,} mails would be delayed and arrive with a later attempt"

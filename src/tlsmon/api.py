@@ -263,9 +263,9 @@ class Store:
         return window, collect.observations(table, window.since, window.until, direction)
 
     def _looks(self, asked: Thresholds, window: Window, as_of: datetime | None) -> Looks | None:
-        from tlsmon.evidence import looks
+        from tlsmon.evidence import recall
 
-        return looks.collect(self.location, asked.probe_days, window.until, fixed=as_of is not None)
+        return recall.looks(self.location, asked.probe_days, window.until, fixed=as_of is not None)
 
     def _table(self) -> Table:
         from tlsmon.store.table import Table

@@ -5,24 +5,25 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.lab.cases import CASES
+from tests.lab.cases import CASES, DANE_CASES
 from tests.lab.mta import Setup
 from tests.lab.network import Network
 from tests.lab.proof import Case, compare, enforced
-from tests.lab.run import Result, run_scenario
+from tests.lab.run import Fate, Result, run_scenario
 from tests.lab.scenario import Scenario, make_scenario
 from tests.lab.signed_names import ROOT
 from tests.lab.skipping import require_root
 
 from maillog.phrases import domain_name
 from tlsmon import api, config
-from tlsmon.verdict.model import Level, Thresholds
+from tlsmon.verdict.model import Level, Thresholds, Verdict
 
 POSTFIX = Setup("postfix-bookworm")
 SECONDS = 30
@@ -106,3 +107,38 @@ def test_what_the_log_alone_says(runs: Runs) -> None:
     assert backup.judgement.verdict != "safe"
     assert backup.judgement.probed
     assert "mx2.clear-backup.example" in backup.judgement.probed.findings[0]
+
+
+@pytest.mark.lab
+def test_dane_only_holds(tmp_path: Path) -> None:
+    """
+    With probes a log of Postfix at ``may`` tells who may be moved to ``dane-only``, if the server is known to validate.
+
+    What is called safe gets all its mail when ``dane-only`` is enforced, and most of what does is called so.
+    """
+    require_root(POSTFIX.root)
+    require_root(ROOT)
+    scenario = make_scenario(5, 10, DANE_CASES)
+    names = [domain.name for domain in scenario.world.domains]
+    dane_only = POSTFIX.setting("smtp_tls_security_level", "dane-only").setting("smtp_dns_support_level", "dnssec")
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(run_scenario, scenario, POSTFIX, tmp_path / "before", asking(tmp_path / "store", names))
+        second = pool.submit(run_scenario, scenario, dane_only, tmp_path / "after")
+        before, after = first.result(), second.result()
+    settings = config.resolve(store=str(tmp_path / "store"))
+    api.ingest(settings, [str(before.log)])
+    fates: dict[str, set[Fate]] = defaultdict(set)
+    for recipient, fate in after.fates.items():
+        if before.fates[recipient] is Fate.ACCEPTED:
+            fates[recipient.rpartition("@")[2]].add(fate)
+    truly = {domain for domain, found in fates.items() if found == {Fate.ACCEPTED}}
+    safe = {validates: _safe(settings.store, validates=validates) for validates in (False, True)}
+    assert safe[False] == set()
+    assert safe[True] - truly == set()
+    assert len(truly) > 15
+    assert len(safe[True]) >= PROVEN_SHARE * len(truly), sorted(truly - safe[True])
+
+
+def _safe(store: str, *, validates: bool) -> set[str]:
+    asked = Thresholds(max_share=1.0, sender_validates=validates)
+    return {item.domain for item in api.open(store).recommend(Level.DANE_ONLY, asked).verdicts(Verdict.SAFE)}

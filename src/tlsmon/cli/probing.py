@@ -6,14 +6,32 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final, TypeAlias
 
 import typer
 
 from tlsmon.cli.spread import spread
 from tlsmon.live import Settings
 
-_DEFAULTS = Settings()
+_DEFAULTS: Final = Settings()
+
+Resolver: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="ADDRESS",
+        envvar="TLSMON_RESOLVER",
+        help="Name server to ask, such as 127.0.0.1 or [::1]:5353; may be repeated. Else this machine's. For DNSSEC it "
+        "must validate, and be near.",
+    ),
+]
+CaFile: TypeAlias = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        envvar="TLSMON_CA_FILE",
+        help="Authorities to trust (PEM): those of the mail server. Else this machine's.",
+    ),
+]
 
 
 def asking(*without: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -27,23 +45,8 @@ def asking(*without: str) -> Callable[[Callable[..., None]], Callable[..., None]
 
 def _asked(
     *,
-    resolver: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="ADDRESS",
-            envvar="TLSMON_RESOLVER",
-            help="Name server to ask, such as 127.0.0.1 or [::1]:5353; may be repeated. Else this machine's. For "
-            "DNSSEC it must validate, and be near.",
-        ),
-    ] = None,
-    ca_file: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            envvar="TLSMON_CA_FILE",
-            help="Authorities to trust (PEM): those of the mail server. Else this machine's.",
-        ),
-    ] = None,
+    resolver: Resolver = None,
+    ca_file: CaFile = None,
     helo: Annotated[
         str | None,
         typer.Option(metavar="NAME", envvar="TLSMON_HELO", help="Name to greet with. Else this machine's."),

@@ -2,10 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any, NamedTuple
-
-# The store is imported where it is read: all commands import this module, and --help needs no store.
+from datetime import datetime
+from typing import NamedTuple
 
 
 class LookedAt(NamedTuple):
@@ -57,7 +55,7 @@ class Looks(NamedTuple):
         return next((look for look in reversed(self.by_domain.get(domain, ())) if look.route != "untold"), None)
 
 
-def of(looks: Iterable[Look], moment: datetime) -> Looks:
+def gathered(looks: Iterable[Look], moment: datetime) -> Looks:
     """Return looks for use as of a moment."""
     by_domain: dict[str, list[Look]] = defaultdict(list)
     by_host: dict[str, list[Look]] = defaultdict(list)
@@ -66,51 +64,3 @@ def of(looks: Iterable[Look], moment: datetime) -> Looks:
         for host in look.hosts():
             by_host[host].append(look)
     return Looks(moment, dict(by_domain), dict(by_host))
-
-
-def collect(store: str, days: float, end: datetime, *, fixed: bool) -> Looks | None:
-    """
-    Return the looks of the ``days`` before ``end`` (aware) in a store; None where there are none, and for 0 days.
-
-    Unless ``fixed``, the end is moved to the last look where that is later: logs are often read a day after. Raises
-    StoreError.
-    """
-    if not days:
-        return None
-    age = timedelta(days=days)
-    from tlsmon.store.probes import Probes  # noqa: PLC0415
-
-    found = [_look(row) for row in Probes(store).between(end - age, end if fixed else None)]
-    moment = max([end, *(look.time for look in found)])
-    return of([look for look in found if look.time >= moment - age], moment) if found else None
-
-
-def _look(row: Mapping[str, Any]) -> Look:
-    return Look(
-        row["domain"],
-        row["time"],
-        row["vantage"],
-        row["route"],
-        row["hosts_left_out"],
-        _answers(row),
-        tuple(_address(each) for each in row["addresses"]),
-    )
-
-
-def _address(row: Mapping[str, Any]) -> LookedAt:
-    return LookedAt(
-        row["host"],
-        row["preference"],
-        row["ip"],
-        row["port"],
-        row["ending"],
-        row["trust"],
-        row["not_after"],
-        _answers(row),
-    )
-
-
-def _answers(row: Mapping[str, Any]) -> dict[str, str]:
-    from tlsmon.store.probes import ANSWERS  # noqa: PLC0415
-
-    return {name.replace("_", "-"): row[name] for name in ANSWERS}

@@ -11,8 +11,9 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import groupby, pairwise
 from typing import Any, Final, NamedTuple
 
-from tlsmon.evidence import collect, looks
+from tlsmon.evidence import collect, recall
 from tlsmon.evidence.history import Sessions, behaviour
+from tlsmon.evidence.looks import Looks
 from tlsmon.evidence.model import Observation, Standing
 from tlsmon.provider import provider
 from tlsmon.report.model import Rung, Week
@@ -123,7 +124,7 @@ def gather(table: Table, asked: Asked) -> Facts:
     window = Window(until - timedelta(days=asked.days), until)
     before = _before(table, window, asked)  # first, so that the rows of one window are in memory at a time
     found = collect.observations(table, *window)
-    seen = looks.collect(table.location, asked.thresholds.probe_days, until, fixed=asked.as_of is not None)
+    seen = recall.looks(table.location, asked.thresholds.probe_days, until, fixed=asked.as_of is not None)
     now = _judged(found, asked.level, window, asked, seen)
     weeks, running = _weeks(table, until)
     since = weeks[0].monday
@@ -146,14 +147,14 @@ def gather(table: Table, asked: Asked) -> Facts:
 
 
 def _judged(
-    found: Sequence[Observation], level: Level, window: Window, asked: Asked, seen: looks.Looks | None
+    found: Sequence[Observation], level: Level, window: Window, asked: Asked, seen: Looks | None
 ) -> Recommendation:
     return recommend(found, level, window, asked.thresholds, provider, looks=seen)
 
 
 def _before(table: Table, window: Window, asked: Asked) -> Recommendation:
     earlier = Window(window.since - _WEEK, window.until - _WEEK)
-    seen = looks.collect(table.location, asked.thresholds.probe_days, earlier.until, fixed=True)
+    seen = recall.looks(table.location, asked.thresholds.probe_days, earlier.until, fixed=True)
     return _judged(collect.observations(table, *earlier), asked.level, earlier, asked, seen)
 
 

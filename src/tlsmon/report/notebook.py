@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pandas as pd
 
-from tlsmon.evidence import collect, looks
+from tlsmon.evidence import collect, recall
 from tlsmon.provider import provider
 from tlsmon.report import frames
 from tlsmon.store import frame
@@ -66,7 +66,7 @@ class Notebook:
         window = Window(until - timedelta(days=days), until)
         found = collect.observations(table, *window)
         asked = thresholds or Thresholds()
-        seen = looks.collect(self.location, asked.probe_days, until, fixed=as_of is not None)
+        seen = recall.looks(self.location, asked.probe_days, until, fixed=as_of is not None)
         return frames.verdicts(recommend(found, Level(level), window, asked, provider, looks=seen))
 
     def replay(

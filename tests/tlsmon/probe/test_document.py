@@ -11,7 +11,7 @@ import pytest
 from tests.tlsmon.probe.authority import NOW
 from tests.tlsmon.probe.test_readiness import GOOD, both, changed, judged
 
-from tlsmon.evidence import looks
+from tlsmon.evidence.recall import looks
 from tlsmon.probe.document import DocumentError, from_document, to_document
 from tlsmon.probe.keep import probe_and_keep
 from tlsmon.probe.ledger import recall, remember
@@ -97,7 +97,7 @@ def test_kept(tmp_path: Path) -> None:
 def test_looks(tmp_path: Path) -> None:
     """Verdicts get the answers for each address, of hosts that can take mail; a plain reason why something is open."""
     remember(Probes(str(tmp_path)), [replace(RESULTS[name], domain=name) for name in RESULTS], "here")
-    found = looks.collect(str(tmp_path), 7, NOW, fixed=True)
+    found = looks(str(tmp_path), 7, NOW, fixed=True)
     assert found
     good = found.latest("good")
     assert good
@@ -119,12 +119,12 @@ def test_looks(tmp_path: Path) -> None:
 def test_age_of_looks(tmp_path: Path) -> None:
     """Looks count from the end that is given, or from the last look where that is later and the end is not fixed."""
     store, day = str(tmp_path), timedelta(days=1)
-    assert looks.collect(store, 7, NOW, fixed=False) is None
+    assert looks(store, 7, NOW, fixed=False) is None
     remember(Probes(store), [RESULTS["good"], replace(RESULTS["clear"], domain="old", time=NOW - 8 * day)], "here")
-    assert set(looks.collect(store, 7, NOW, fixed=True).by_domain) == {"example"}  # type: ignore[union-attr]
-    assert set(looks.collect(store, 7, NOW - 2 * day, fixed=True).by_domain) == {"old"}  # type: ignore[union-attr]
-    assert set(looks.collect(store, 7, NOW - 2 * day, fixed=False).by_domain) == {"example"}  # type: ignore[union-attr]
-    assert looks.collect(store, 0, NOW, fixed=False) is None
+    assert set(looks(store, 7, NOW, fixed=True).by_domain) == {"example"}  # type: ignore[union-attr]
+    assert set(looks(store, 7, NOW - 2 * day, fixed=True).by_domain) == {"old"}  # type: ignore[union-attr]
+    assert set(looks(store, 7, NOW - 2 * day, fixed=False).by_domain) == {"example"}  # type: ignore[union-attr]
+    assert looks(store, 0, NOW, fixed=False) is None
 
 
 def test_no_permission(tmp_path: Path) -> None:

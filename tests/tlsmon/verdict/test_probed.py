@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.tlsmon.verdict.stories import START, observations
 
-from tlsmon.evidence import looks
-from tlsmon.evidence.looks import Look, LookedAt
+from tlsmon.evidence.looks import Look, LookedAt, gathered
 from tlsmon.evidence.model import Observation
 from tlsmon.provider import provider
 from tlsmon.verdict.model import Judgement, Level, Thresholds, Verdict
@@ -58,7 +57,7 @@ def judged(story: str, *found: Look, level: Level = Level.ENCRYPT, validates: bo
     window = Window(BEGIN, BEGIN + timedelta(days=1))
     asked = Thresholds(max_share=1.0, sender_validates=validates)
     moment = max([LATER, *(each.time for each in found)])
-    result = recommend(seen, level, window, asked, provider, looks=looks.of(found, moment) if found else None)
+    result = recommend(seen, level, window, asked, provider, looks=gathered(found, moment) if found else None)
     return next(item for item in result.judgements if item.domain == DOMAIN)
 
 
@@ -172,22 +171,40 @@ def test_dane_only(story: str, answer: str, validates: bool, verdict: Verdict) -
     assert found.verdict is verdict
 
 
+def test_dane_of_sessions_that_could_not_have_it() -> None:
+    """Clear text now, where the log saw TLS, is a disagreement; and of unknown sessions nothing is said."""
+    now_clear = look(host("a", {"dane-only": NO}, ending="not_offered"))
+    assert judged("a=eeeee", now_clear, level=Level.DANE_ONLY).verdict is UNPROVEN
+    without = look(host("a", {"dane-only": NO}))
+    assert judged("a=?????", without, level=Level.DANE_ONLY).fates.unknown == 5
+
+
+def test_addresses_of_a_host_are_told_apart() -> None:
+    """Where one address of a host passes and the other one is known to be in clear, mail goes to the first."""
+    good, bad = list(observations("a=t.t.t.t")), list(observations("a=.p.p.p."))
+    bad = [item._replace(address=item.address._replace(ip="192.0.2.9")) for item in bad]
+    known = gathered([look(host("a"), clear("a", ip="192.0.2.9"))], LATER)
+    window, asked = Window(BEGIN, LATER), Thresholds(max_share=1.0)
+    (item,) = recommend([*good, *bad], Level.VERIFY, window, asked, provider, looks=known).judgements
+    assert (item.verdict, item.fates.delivered, item.fates.rerouted) == (SAFE, 4, 3)
+
+
 def test_a_host_is_known_whoever_is_served() -> None:
     """The name of an MX host was told by a look at one domain: the mail of another there counts as well at verify."""
     shared = list(observations("a=ttt"))
     mine = [item._replace(domain="other.test") for item in shared]
     window, asked = Window(BEGIN, LATER), Thresholds(max_share=1.0)
-    known = looks.of([look(host("a"))], LATER)
+    known = gathered([look(host("a"))], LATER)
     verdicts = {
-        (item.domain, level): item.verdict
+        (item.domain, level): (item.verdict, item.fates.delivered)
         for level in (Level.VERIFY, Level.SECURE)
         for item in recommend([*shared, *mine], level, window, asked, provider, looks=known).judgements
     }
     assert verdicts == {
-        ("example.com", "verify"): SAFE,
-        ("other.test", "verify"): SAFE,
-        ("example.com", "secure"): SAFE,
-        ("other.test", "secure"): UNPROVEN,
+        ("example.com", "verify"): (SAFE, 3),
+        ("other.test", "verify"): (SAFE, 3),
+        ("example.com", "secure"): (SAFE, 3),
+        ("other.test", "secure"): (UNPROVEN, 0),
     }
 
 
@@ -214,7 +231,7 @@ def test_why_a_name_loses() -> None:
 def test_a_smarthost_is_not_the_mx() -> None:
     """Where one hop takes all mail, what lies behind it changes no verdict."""
     mail = [item._replace(address=item.address._replace(port=587)) for item in observations("a=eeeee")]
-    known = looks.of([look(clear("a"))], LATER)
+    known = gathered([look(clear("a"))], LATER)
     found = recommend(mail, Level.ENCRYPT, Window(BEGIN, LATER), Thresholds(max_share=1.0), provider, looks=known)
     assert found.smarthost
     assert [item.verdict for item in found.judgements] == [SAFE]

@@ -8,7 +8,7 @@ from tlsmon.store.table import NAME, Table
 
 _KEYS: Final = (
     "recipient_domain, mx_host, mx_ip, mx_port, mta, host, instance, "
-    "security, authentication, protocol, cipher, outcome, cause, level"
+    "security, authentication, protocol, cipher, outcome, cause, level, earlier"
 )
 # Where no host was reached the scope is null; such rows tell of DANE and policy failures.
 _TRAFFIC: Final = "direction = 'outbound' AND (scope = 'internet' OR scope IS NULL) AND recipient_domain IS NOT NULL"
@@ -63,4 +63,5 @@ def _observation(row: dict[str, Any]) -> Observation:
         row["attempts"],
         row["first"],
         row["last"],
+        frozenset(row["earlier"].split(",")) if row["earlier"] else frozenset(),
     )

@@ -8,10 +8,12 @@ its number; commits without a common name go through one after the other.
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake import (
     CommitProperties,
     DeltaTable,
@@ -111,6 +113,13 @@ class Table:
     def transaction(self, name: str) -> int | None:
         """Return the number last committed under a name; None where there is none."""
         return self._table.transaction_version(name)
+
+    def newest(self) -> datetime | None:
+        """Return an hour that no row is later than, without reading rows; None where the table does not tell."""
+        files = pa.table(self._table.get_add_actions(flatten=True))
+        told = files.column("max.hour") if "max.hour" in files.column_names else None
+        latest: datetime | None = None if told is None or told.null_count else pc.max(told).as_py()
+        return latest and latest.astimezone(UTC)
 
     def append(self, rows: Sequence[Row], transactions: Mapping[str, int]) -> None:
         """

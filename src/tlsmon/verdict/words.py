@@ -15,6 +15,7 @@ _ACCEPTED = {
     "secure": "with a certificate for the domain",
     "dane-only": "authenticated by DANE",
 }
+_SHOWN = {"anonymous": "shows no certificate", "untrusted": "has a certificate that does not verify"}
 _CAUSES = {
     "tls_not_offered": "does not offer STARTTLS",
     "tls_refused": "refuses STARTTLS",
@@ -119,11 +120,9 @@ def _cause(grounds: Grounds, address: Address) -> str:
     if grounds.level == "dane-only" and any(item.security == "encrypted" for item in causes):
         return "took mail without DANE: no TLSA records that can be used, or an unsigned MX record"
     old = next((item.protocol for item in causes if item.protocol), None)
-    untrusted = next((item.authentication for item in causes if item.authentication), None)
-    if untrusted == "anonymous":
-        return "shows no certificate"
-    if untrusted == "untrusted":
-        return "has a certificate that does not verify"
+    shown = next((item.authentication for item in causes if item.authentication), None)
+    if shown in _SHOWN:
+        return _SHOWN[shown]
     return f"uses {old}, which this level refuses" if old else "would be refused"
 
 

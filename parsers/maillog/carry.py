@@ -42,7 +42,7 @@ def _delivery(value: JsonValue) -> Delivery:
     mta, host, instance = source
     mx_host, ip, port, scope = relay
     security, authentication, evidence, protocol, cipher = tls
-    outcome, dsn, cause = result
+    outcome, dsn, cause, *earlier = result
     return Delivery(
         datetime.fromisoformat(time),
         Source(Mta(mta), host, instance),
@@ -53,7 +53,7 @@ def _delivery(value: JsonValue) -> Delivery:
         Tls(
             Security(security), authentication and Authentication(authentication), Evidence(evidence), protocol, cipher
         ),
-        Result(Outcome(outcome), dsn, cause and Cause(cause)),
+        Result(Outcome(outcome), dsn, cause and Cause(cause), *earlier),  # older states do not tell
         level and Level(level),
         *sender_domain,  # states of versions that knew no inbound mail have none
     )

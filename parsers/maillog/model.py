@@ -153,6 +153,11 @@ class Result(NamedTuple):
     """RFC 3463 status such as ``4.7.5``; None where the line has none (Exim)."""
     cause: Cause | None = None
     """None for ``sent``."""
+    earlier: str | None = None
+    """
+    Sent, and in the same attempt other hosts had failed before, so this one may be a backup: their addresses, sorted,
+    with commas between, and ``?`` for one that the log does not name.
+    """
 
 
 NULL_SENDER = "<>"

@@ -34,7 +34,7 @@ from tlsmon.verdict.backtest import document as backtest_document
 from tlsmon.verdict.model import Judgement, Level, Probed, Thresholds, Verdict
 from tlsmon.verdict.recommend import Recommendation, Window, recommend
 from tlsmon.verdict.summary import headline, last_seen
-from tlsmon.verdict.watch import Advice, Failing, LocalFault, Watch, watch
+from tlsmon.verdict.watch import Advice, Failing, Governing, LocalFault, Watch, watch
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from tlsmon.ingest.one import Listeners
     from tlsmon.policy.canary import Canary as Canary  # noqa: PLC0414
     from tlsmon.policy.diff import Difference
+    from tlsmon.policy.in_use import InUse
     from tlsmon.policy.proposal import Proposal as Proposal  # noqa: PLC0414
     from tlsmon.report.letter import Letter
     from tlsmon.report.mailer import Mailer
@@ -94,6 +95,7 @@ __all__ = [
     "exposition",
     "follow",
     "headline",
+    "in_use",
     "ingest",
     "last_seen",
     "listeners",
@@ -226,10 +228,20 @@ class Store:
 
         return tlsrpt.summary(self.location, domain and _a_label(domain))
 
-    def watch(self, days: int = 14, as_of: datetime | None = None, queue_days: float = 5.0) -> Watch:
-        """Return which domains fail for TLS now; ``days``, as in :meth:`recommend`, must exceed the queue lifetime."""
+    def watch(
+        self,
+        days: int = 14,
+        as_of: datetime | None = None,
+        queue_days: float = 5.0,
+        governing: Governing | None = None,
+    ) -> Watch:
+        """
+        Return which domains fail for TLS now; ``days``, as in :meth:`recommend`, must exceed the queue lifetime.
+
+        ``governing``: the policy in use, see :func:`in_use`; None: all domains, whatever they are held to.
+        """
         window, found = self._observations(days, as_of)
-        return watch(found, None, int(window.until.timestamp() * 1_000_000), queue_days)
+        return watch(found, governing, int(window.until.timestamp() * 1_000_000), queue_days)
 
     def backtest(self, walk: Walk) -> Backtest:
         """Walk over all days (UTC) in the store, and compare verdicts with what came after. Raises StoreError."""
@@ -302,6 +314,13 @@ def compared(difference: Difference) -> str:
     from tlsmon.policy import diff
 
     return diff.render(difference)
+
+
+def in_use(mta: str, text: str) -> InUse:
+    """Return which line of a Postfix table, or of an Exim list of domains, an attempt is under: for Store.watch."""
+    from tlsmon.policy.in_use import InUse
+
+    return InUse.of_exim(text) if mta == "exim" else InUse.of_postfix(text)
 
 
 def listeners(

@@ -51,6 +51,12 @@ class Case:
     signed: bool = False
     bogus: bool = False
     """The signature of the MX records does not verify."""
+    null_mx: bool = False
+    aliased: bool = False
+    """The MX records name aliases of the hosts."""
+    later: tuple[Mx, ...] = ()
+    """The MX hosts from ``later_at`` seconds on."""
+    later_at: float | None = None
 
     @classmethod
     def simple(cls, domain: str, behaviour: Behaviour | None, traffic: Traffic = Traffic()) -> Case:

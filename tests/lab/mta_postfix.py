@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tests.lab.machine import HOST_NAME, Machine
@@ -96,7 +97,17 @@ class Postfix:
         (config / "own.pem").write_bytes(self._own.read_bytes())
         for name, text in self._setup.maps:
             (config / name).write_text(text)
+        for table in self._indexed(main.values()):
+            self._machine.run(["postmap", table])
         self._machine.start(["postfix", "start-fg"])
+
+    def _indexed(self, settings: Iterable[str]) -> Iterator[str]:
+        """Yield the run's maps that the settings name with a type that postmap(1) has to make."""
+        for name, _ in self._setup.maps:
+            for kind in ("hash", "lmdb"):
+                table = f"{kind}:/etc/postfix/{name}"
+                if any(table in setting for setting in settings):
+                    yield table
 
     def waiting(self) -> set[str]:
         """Return the recipients that are still in the queue."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 import struct
+import time
+from collections.abc import Iterator
 from typing import Any, cast
 
 import dns.exception
@@ -31,9 +33,16 @@ class Zone:
     def __init__(self, world: World) -> None:
         self._records: _Records = {}
         self._broken = {_name(domain.name) for domain in world.domains if domain.broken_dns}
+        self._moved = {_name(domain.name): domain for domain in world.domains if domain.later_at is not None}
+        self._begun = time.monotonic()
         for domain in world.domains:
+            for alias, host_name in domain.aliases:
+                self._add(alias, dns.rdatatype.CNAME, f"{host_name}.")
+            names = {host_name: alias for alias, host_name in domain.aliases}
             for preference, host in domain.mx:
-                self._add(domain.name, dns.rdatatype.MX, f"{preference} {host.name}.")
+                self._add(domain.name, dns.rdatatype.MX, f"{preference} {names.get(host.name, host.name)}.")
+            if domain.null_mx:
+                self._add(domain.name, dns.rdatatype.MX, "0 .")
         for host, _ in world.hosts():
             for address in (*(endpoint.address for endpoint in host.endpoints), *host.closed):
                 self._add(host.name, dns.rdatatype.AAAA if ":" in address else dns.rdatatype.A, address)
@@ -59,11 +68,24 @@ class Zone:
             response.set_rcode(dns.rcode.SERVFAIL)
         elif records is None:
             response.set_rcode(dns.rcode.NXDOMAIN)
-        elif values := records.get(question.rdtype):
-            # Servers rotate what they hold; Exim takes addresses in the order in which they come.
-            shuffled = random.sample(values, len(values))
-            response.answer.append(dns.rrset.from_text(question.name, _TTL, "IN", question.rdtype, *shuffled))
+        else:
+            response.answer.extend(self._answers(question.name, question.rdtype))
         return response.to_wire()
+
+    def _answers(self, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> Iterator[dns.rrset.RRset]:
+        alias = self._records.get(name, {}).get(dns.rdatatype.CNAME)
+        if alias:
+            yield dns.rrset.from_text(name, _TTL, "IN", dns.rdatatype.CNAME, *alias)
+            yield from self._answers(dns.name.from_text(alias[0]), kind)
+        elif values := self._values(name, kind):
+            # Servers rotate what they hold; Exim takes addresses in the order in which they come.
+            yield dns.rrset.from_text(name, _TTL, "IN", kind, *random.sample(values, len(values)))
+
+    def _values(self, name: dns.name.Name, kind: dns.rdatatype.RdataType) -> list[str]:
+        moved = self._moved.get(name)
+        if moved and kind is dns.rdatatype.MX and time.monotonic() - self._begun >= (moved.later_at or 0):
+            return [f"{preference} {host.name}." for preference, host in moved.later]
+        return self._records.get(name, {}).get(kind, [])
 
 
 class _Datagrams(asyncio.DatagramProtocol):

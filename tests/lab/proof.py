@@ -19,6 +19,7 @@ from tests.lab.scenario import Scenario
 
 from maillog.phrases import domain_name
 from tlsmon import api, config
+from tlsmon.policy import postfix
 from tlsmon.verdict.model import Judgement, Level, Thresholds
 
 _ENFORCED = {
@@ -27,11 +28,13 @@ _ENFORCED = {
     ("postfix", "secure"): ("smtp_tls_security_level", "secure"),
     ("exim", "encrypt"): ("remote_smtp", "  hosts_require_tls = *"),
     ("exim", "verify"): ("remote_smtp", "  hosts_require_tls = *\n  tls_verify_hosts = *"),
+    ("postfix", "dane-only"): ("smtp_tls_security_level", "dane-only"),
+    ("exim", "dane-only"): ("remote_smtp", "  hosts_require_dane = *"),
 }
 _FAILED_FOR_TLS = re.compile(
     r"to=<[^>]*@([^>@]+)>, .*status=(?:deferred|bounced) \((?:delivery temporarily suspended: )?"
-    r"(?:TLS is required|Cannot start TLS|Server certificate)"
-    r"|== \S*@(\S+) .*defer \(-3[78]\)"
+    r"(?:TLS is required|Cannot start TLS|Server certificate|TLSA |no TLSA records|non DNSSEC destination)"
+    r"|(?:== \S*@(\S+) .*defer \(-3[678]\)|\*\* \S*@(\S+) .*: DANE error: )"
 )
 _ACCEPTED = re.compile(r"to=<[^>]*@([^>@]+)>, .*status=sent .*LAB-\d{6}|[=-]> \S*@(\S+) .*LAB-\d{6}")
 
@@ -49,8 +52,40 @@ class Case:
 
 def enforced(setup: Setup, level: str) -> Setup:
     """Return the set-up with every destination at the level."""
-    mta = "postfix" if setup.root.startswith("postfix") else "exim"
-    return setup.setting(*_ENFORCED[mta, level])
+    return setup.setting(*_ENFORCED[mta_of(setup), level])
+
+
+def with_policy(setup: Setup, log: Path, level: Level, folder: Path, kept: str) -> tuple[Setup, frozenset[str]]:
+    """
+    Return the set-up with the policy that the tool writes from a log, and the domains that it lists.
+
+    ``kept`` is a line of a table in use that people wrote, which the tool is to merge with. Postfix gets its table as
+    the index that its Debian has; Exim gets the lists, the routers and the transports as they were written.
+    """
+    proposal = api.open(ingested(log, folder)).policy(level, Thresholds(max_share=1.0))
+    merged = proposal.against(mta_of(setup), kept).merged
+    listed = frozenset(item.domain for item in proposal.safe)
+    if mta_of(setup) == "postfix":
+        kind = "hash" if setup.root == "postfix-bookworm" else "lmdb"
+        table = f"{kind}:{postfix.TABLE}"
+        return setup.with_map(Path(postfix.TABLE).name, merged).setting("smtp_tls_policy_maps", table), listed
+    written = proposal.for_exim()
+    for domains in written.lists:
+        text = merged if domains.level.value == level.value else domains.text
+        setup = setup.with_map(Path(domains.path).name, text)
+    return setup.setting("routers", written.routers).setting("transports", written.transports), listed
+
+
+def opportunistic_dane(setup: Setup) -> Setup:
+    """Return the set-up with DANE used where a domain has it; Exim does so by default."""
+    if mta_of(setup) == "exim":
+        return setup
+    return setup.setting("smtp_tls_security_level", "dane").setting("smtp_dns_support_level", "dnssec")
+
+
+def mta_of(setup: Setup) -> str:
+    """Return ``postfix`` or ``exim``."""
+    return setup.root.partition("-")[0]
 
 
 def run_twice(scenario: Scenario, setup: Setup, level: str, folder: Path) -> tuple[Result, Result]:
@@ -61,12 +96,17 @@ def run_twice(scenario: Scenario, setup: Setup, level: str, folder: Path) -> tup
         return before.result(), after.result()
 
 
-def judgements(log: Path, level: str, folder: Path) -> dict[str, Judgement]:
+def judgements(log: Path, level: str, folder: Path, in_force: str | None = None) -> dict[str, Judgement]:
     """Return what tlsmon says of each domain, judged by what was seen alone, through the real store."""
+    found = api.open(ingested(log, folder)).recommend(Level(level), Thresholds(max_share=1.0, in_force=in_force))
+    return {item.domain: item for item in found.judgements}
+
+
+def ingested(log: Path, folder: Path) -> str:
+    """Read a log into a store in the folder and return where that is."""
     settings = config.resolve(store=str(folder / "store"))
     api.ingest(settings, [str(log)])
-    found = api.open(settings.store).recommend(Level(level), Thresholds(max_share=1.0))
-    return {item.domain: item for item in found.judgements}
+    return settings.store
 
 
 def compare(scenario: Scenario, before: Result, after: Result, said: dict[str, Judgement]) -> list[Case]:
@@ -95,6 +135,8 @@ def _truth(pairs: list[tuple[Fate, Fate]], events: str) -> str:
     arrived = [after for before, after in pairs if before is Fate.ACCEPTED]
     if not arrived:
         return "none"
+    if "t" in events and Fate.BOUNCED in arrived:
+        return "loses"
     if "t" not in events:
         return "safe" if all(fate is Fate.ACCEPTED for fate in arrived) else "open"
     if any(fate is not Fate.ACCEPTED for fate in arrived) and events.rfind("a") < events.find("t"):
@@ -109,5 +151,5 @@ def _events(log: Path) -> dict[str, str]:
         for kind, pattern in (("t", _FAILED_FOR_TLS), ("a", _ACCEPTED)):
             match = pattern.search(line)
             if match:
-                events[domain_name(match[1] or match[2]) or ""] += kind
+                events[domain_name(next(filter(None, match.groups()))) or ""] += kind
     return events

@@ -30,7 +30,14 @@ _BEHAVIOURS = (
     replace(GOOD, unknown_every=3),
     replace(GOOD, recipient_reply=b"450 4.3.2 Over capacity"),
     replace(CLEAR, greylist=True),
+    replace(GOOD, busy_every=2),
+    replace(GOOD, busy_every=5),
+    replace(CLEAR, busy_every=3),
+    Behaviour(only_protocol="TLSv1.2", busy_every=4, clear_every=6),
+    replace(GOOD, silent=True),
 )
+_LATER = 16.0
+"""Seconds: some domains have other hosts from then on."""
 
 
 def _host(draw: random.Random, name: str) -> Mx:
@@ -51,6 +58,9 @@ def random_cases(seed: int, domains: int = 60) -> tuple[Case, ...]:
         domain = f"drawn-{seed}-{number}.example"
         own = tuple(_host(draw, f"mx{host}.{domain}") for host in range(draw.choice((1, 1, 2, 3))))
         mx = tuple(draw.sample(shared, 2)) if draw.random() < 0.35 else own
+        later = (_host(draw, f"mx9.{domain}"),) if draw.random() < 0.1 else ()
         traffic = Traffic(draw.randrange(2, 16), recipients=draw.choice((1, 1, 1, 3)), bursts=draw.choice((0, 0, 2)))
-        cases.append(Case(domain, mx, traffic))
+        aliased, null_mx = draw.random() < 0.05, draw.random() < 0.02
+        case = Case(domain, () if null_mx else mx, traffic, null_mx=null_mx, aliased=aliased)
+        cases.append(replace(case, later=later, later_at=_LATER) if later else case)
     return tuple(cases)

@@ -110,6 +110,7 @@ class Session:
         self._service = service
         self._behaviour = service.endpoint.behaviour
         self._reader, self._writer = reader, writer
+        self._number = number
         self._offers = self._behaviour.offers_starttls(number)
         self._recipients: list[bytes] = []
         self._tls: ssl.SSLObject | None = None
@@ -182,6 +183,8 @@ class Session:
         self._service.counts["recipients"] += 1
         if found is None:
             await self._say(b"501 5.5.4 Syntax: RCPT TO:<address>")
+        elif behaviour.busy_every and self._number % behaviour.busy_every == 0:
+            await self._say(b"450 4.3.2 Over capacity")
         elif behaviour.recipient_reply:
             await self._say(behaviour.recipient_reply)
         elif behaviour.unknown_every and self._service.counts["recipients"] % behaviour.unknown_every == 0:

@@ -51,8 +51,14 @@ class _Builder:
 
     def domain(self, case: Case) -> Domain:
         """Return a case's domain with its hosts."""
-        mx = tuple((mx.preference, self.host(mx.host, mx.addresses, tlsa=mx.tlsa)) for mx in case.mx)
-        return Domain(case.domain, mx, case.broken_dns, case.signed, case.bogus)
+        mx, later = (
+            tuple((each.preference, self.host(each.host, each.addresses, tlsa=each.tlsa)) for each in part)
+            for part in (case.mx, case.later)
+        )
+        aliases = tuple((f"alias-{each.host}", each.host) for each in case.mx) if case.aliased else ()
+        return Domain(
+            case.domain, mx, case.broken_dns, case.signed, case.bogus, case.null_mx, aliases, later, case.later_at
+        )
 
     def mails(self, case: Case, seconds: int) -> Iterator[Mail]:
         """Yield a case's mail, spread over the run or in bursts."""

@@ -40,7 +40,7 @@ def _agrees(row: dict[str, Any], said: Delivery) -> bool:
     sender = row["sender"].rpartition("@")[2].lower() or "<>"
     what = "encrypted" if row["tls"] else "plaintext"
     if row["way"] == Way.CLEAR_FIRST and said.tls.evidence is Evidence.INFERRED:
-        # The one thing that counts do not tell: a client that sends a mail in clear and then does STARTTLS. No MTA does.
+        # The one thing that counts do not tell: a client that sends a mail in clear and then does STARTTLS.
         what = "encrypted"
     return (
         said.tls.security in (what, "unknown")

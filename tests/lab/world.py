@@ -42,6 +42,8 @@ class Behaviour:
     """Accept the connection and say nothing."""
     greylist: bool = False
     """The first attempt for each recipient gets 450."""
+    busy_every: int = 0
+    """Each n-th session gets 450 for every RCPT; 0: none."""
     recipient_reply: bytes | None = None
     """The answer to every RCPT."""
     unknown_every: int = 0
@@ -109,6 +111,14 @@ class Domain:
     """By DNSSEC, with the hosts below it."""
     bogus: bool = False
     """The signature of its MX records does not verify."""
+    null_mx: bool = False
+    """It accepts no mail (RFC 7505)."""
+    aliases: tuple[tuple[str, str], ...] = ()
+    """Names that its MX records give instead of a host's, which are CNAMEs of that host."""
+    later: tuple[tuple[int, Host], ...] = ()
+    """Its MX hosts from ``later_at`` on."""
+    later_at: float | None = None
+    """Seconds after the name server began to answer; None: never."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +133,7 @@ class World:
         """Return every host once, with the name of the first domain that it takes mail for."""
         found: dict[str, tuple[Host, str]] = {}
         for domain in self.domains:
-            for _, host in domain.mx:
+            for _, host in (*domain.mx, *domain.later):
                 found.setdefault(host.name, (host, domain.name))
         for host in self.extra_hosts:
             found.setdefault(host.name, (host, host.name))

@@ -39,7 +39,7 @@ def observations(world: World, traffic: Iterable[Mail], mta: str = "postfix") ->
     for mail in traffic:
         for attempt in mail.attempts:
             one = observation(world, mail, attempt, mta)
-            key = one[:10]
+            key = (one[:10], one.earlier)
             old = added.get(key)
             added[key] = one if old is None else old._replace(attempts=old.attempts + 1, last=max(old.last, one.last))
     return list(added.values())
@@ -55,7 +55,20 @@ def observation(world: World, mail: Mail, attempt: Attempt, mta: str = "postfix"
     time = START + int(attempt.time * 1_000_000)
     sender = Sender(mta, "mail", None)
     return Observation(
-        mail.domain.name, address, sender, security, authentication, protocol, None, outcome, cause, None, 1, time, time
+        mail.domain.name,
+        address,
+        sender,
+        security,
+        authentication,
+        protocol,
+        None,
+        outcome,
+        cause,
+        None,
+        1,
+        time,
+        time,
+        attempt.earlier,
     )
 
 

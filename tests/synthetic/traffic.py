@@ -35,6 +35,8 @@ class Attempt(NamedTuple):
     host: Host
     encrypted: bool
     ending: Ending
+    earlier: frozenset[str] = frozenset()
+    """Addresses of hosts that were tried before it and could not be reached."""
 
 
 class Mail(NamedTuple):
@@ -60,7 +62,7 @@ def mails(world: World, a_day: int, seed: int) -> Iterator[Mail]:
 
 
 def _attempts(world: World, domain: Domain, time: float, random: Random) -> Iterator[Attempt]:
-    host = hosts(domain, time, random)[0]
+    host, earlier = _first(domain, time, random)
     if random.random() < GREYLISTED:
         yield Attempt(time, host, offers(world, host, time, random), Ending.GREYLISTED)
         time += 2 * FALLBACK
@@ -68,16 +70,28 @@ def _attempts(world: World, domain: Domain, time: float, random: Random) -> Iter
     if host.handshake and not encrypted and not world.firewall.holds(time):
         yield Attempt(time, host, encrypted, Ending.HANDSHAKE)
         time += FALLBACK
-    yield Attempt(time, host, encrypted, Ending.SENT)
+    yield Attempt(time, host, encrypted, Ending.SENT, earlier)
 
 
 def hosts(domain: Domain, time: float, random: Random) -> list[Host]:
     """Return the hosts that can be reached, in the order in which a sender tries them."""
+    found = _order(domain, time, random)
+    return [host for host in found if host.at(time).up] or found
+
+
+def _first(domain: Domain, time: float, random: Random) -> tuple[Host, frozenset[str]]:
+    """Return the host that takes the mail, and the addresses that were tried before it."""
+    found = _order(domain, time, random)
+    host = next((host for host in found if host.at(time).up), found[0])
+    return host, frozenset(other.ip for other in found[: found.index(host)])
+
+
+def _order(domain: Domain, time: float, random: Random) -> list[Host]:
     home = domain.home(time)
     found = list(home.hosts)
     if home.equal:
         random.shuffle(found)
-    return [host for host in found if host.at(time).up] or found
+    return found
 
 
 def offers(world: World, host: Host, time: float, random: Random) -> bool:

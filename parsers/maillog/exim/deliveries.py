@@ -23,6 +23,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
+from itertools import chain
 from typing import NamedTuple
 
 from maillog.carry import delivery_from_json, delivery_to_json
@@ -58,9 +59,10 @@ RUNS_LIMIT = 5_000
 HELD_LIMIT = 1_000
 """Deliveries held for one message."""
 CAUSES_LIMIT = 20_000
+FAILED_LIMIT = 20
+"""Failed hosts that are kept of one message; ``hosts_max_try`` is 5."""
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
-_SENT = Result(Outcome.SENT)
 
 
 class Held(NamedTuple):
@@ -80,6 +82,8 @@ class Run:
     held: list[Held] = field(default_factory=list)
     sessions: dict[str, None] = field(default_factory=dict)
     """Hosts that lines without a flag name as reached."""
+    failed: dict[str, None] = field(default_factory=dict)
+    """Addresses of hosts that failed for some recipient, for whatever reason."""
     causes: dict[str, Cause] = field(default_factory=dict)
     """Why TLS failed, by the host's address (an empty one where the line names none)."""
 
@@ -135,7 +139,7 @@ class EximDeliveries:
             return []
         run = self._run(event.queue_id)
         cause = self._cause(event, run)
-        result = _SENT if event.outcome is Outcome.SENT else Result(event.outcome, None, cause)
+        result = Result(event.outcome, None, cause, _failed_beside(run, event))
         delivery = Delivery(
             time,
             self._source,
@@ -182,6 +186,8 @@ class EximDeliveries:
     def _note(self, event: HostNote) -> None:
         run = self._run(event.queue_id)
         ip = event.ip or ""
+        if len(run.failed) < FAILED_LIMIT:
+            run.failed[ip] = None
         match event.note.kind:
             case NoteKind.SESSION:
                 run.sessions[_host_key(event.host, ip)] = None
@@ -289,6 +295,13 @@ class EximDeliveries:
         self._logging.restore(state["logging"])
 
 
+def _failed_beside(run: Run, event: Attempt) -> str | None:
+    """Return which other hosts than this one lines of the message, of whichever recipient, name as failed."""
+    if event.outcome is not Outcome.SENT:
+        return None
+    return ",".join(sorted(run.failed.keys() - {"", event.route.relay.ip})) or None
+
+
 def _several_hosts(run: Run, transport: str | None) -> bool:
     """Tell whether several addresses went to several hosts in what may have been one run of the transport."""
     relays = [held.delivery.relay for held in run.held if held.transport == transport]
@@ -321,14 +334,15 @@ def _address_key(queue_id: str, address: str) -> str:
 
 def _run_to_json(run: Run) -> JsonValue:
     held: Iterable[JsonValue] = ([held.born, held.transport, delivery_to_json(held.delivery)] for held in run.held)
-    return [run.last.isoformat(), list(held), list(run.sessions), list(run.causes.items())]
+    return [run.last.isoformat(), list(held), list(run.sessions), list(run.causes.items()), list(run.failed)]
 
 
 def _run_from_json(value: JsonValue) -> Run:
-    last, held, sessions, causes = value
+    last, held, sessions, causes, *failed = value  # older states do not tell what failed
     return Run(
         datetime.fromisoformat(last),
         [Held(born, transport, delivery_from_json(delivery)) for born, transport, delivery in held],
         dict.fromkeys(sessions),
+        dict.fromkeys(chain.from_iterable(failed)),
         {ip: Cause(cause) for ip, cause in causes},
     )

@@ -65,6 +65,8 @@ class NoteKind(StrEnum):
     """TLS failed, with a cause that the delivery line may not repeat."""
     SESSION = "session"
     """There was an SMTP session that came as far as a mail transaction."""
+    HOST = "host"
+    """The host failed in another way, such as that there was no connection."""
 
 
 class Note(NamedTuple):
@@ -351,6 +353,11 @@ NOTES = (
           Note(NoteKind.SESSION, Cause.UNRELATED), rf"H\[A\]:? {_SMTP_TROUBLE}{_COMMANDS_MAIL}",
           "H[A]: SMTP error from remote mail server after end of data",
           "H[A] SMTP error from remote mail server after RCPT TO"),
+    _note("host", "transports/smtp.c:write_logs",
+          Note(NoteKind.HOST, Cause.UNRELATED),
+          r"H\[A\](?:: | (?:Connection (?:refused|timed out|reset by peer)|No route to host|Network is unreachable)$)",
+          "H[A] Connection refused", "H[A]: SMTP timeout after initial connection: Connection timed out",
+          "H[A]: Remote host closed connection in response to STARTTLS"),
 )  # fmt: skip
 _any_note = pp.MatchFirst([statement.expression for statement in NOTES])
 

@@ -38,7 +38,7 @@ from maillog.postfix.events import (
     Event,
     Expired,
     Handshake,
-    HandshakeFailure,
+    HostFailure,
     LinesLost,
     LocalFault,
     ProxyConnect,
@@ -160,8 +160,9 @@ class PostfixDeliveries:
                 process.serves(event.queue_id)
             case VerifyFailure(peer, cause):
                 _remember(self._refused, (peer.ip, peer.port), cause)
-            case HandshakeFailure():
+            case HostFailure(ip):
                 process.session = None
+                process.fails(ip)
             case LocalFault():
                 process.local_fault = True
         return []
@@ -181,6 +182,8 @@ class PostfixDeliveries:
 
     @staticmethod
     def _trouble(process: Process, event: Trouble) -> None:
+        if event.ip or event.reason.cause is not Cause.TLS_HANDSHAKE or not process.failed:
+            process.fails(event.ip)  # of a failed handshake the line before has named the host
         if event.reason.ends_session:
             process.session = None
         if event.reason.cause is not Cause.UNRELATED:
@@ -189,7 +192,8 @@ class PostfixDeliveries:
     def _attempt(self, record: Record, process: Process, event: Attempt) -> list[Delivery]:
         tie = process.tie(event, microseconds(record.time))
         tls = self._tls(record, process, event, tie)
-        result = Result(event.outcome, event.dsn, self._cause(process, event))
+        earlier = process.failed_beside(event.relay.ip) if event.outcome is Outcome.SENT else None
+        result = Result(event.outcome, event.dsn, self._cause(process, event), earlier)
         level = event.tls_status.level if event.tls_status else None
         delivery = self._delivery(record, event, tls, result, level)
         self._note_queue(event, delivery)

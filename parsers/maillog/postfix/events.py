@@ -66,6 +66,8 @@ class Trouble(NamedTuple):
 
     queue_id: str
     reason: Reason
+    ip: str | None
+    """Of the host, where the line names it."""
 
 
 class QueueLine(NamedTuple):
@@ -81,8 +83,10 @@ class VerifyFailure(NamedTuple):
     cause: Cause
 
 
-class HandshakeFailure(NamedTuple):
-    """A TLS handshake failed in this process."""
+class HostFailure(NamedTuple):
+    """There was no connection to a host, or no TLS with it; the line names no queue id (``smtp_connect.c``)."""
+
+    ip: str
 
 
 class LocalFault(NamedTuple):
@@ -124,7 +128,7 @@ Event: TypeAlias = (
     | Trouble
     | QueueLine
     | VerifyFailure
-    | HandshakeFailure
+    | HostFailure
     | LocalFault
     | ProxyConnect
     | Expired
@@ -158,6 +162,7 @@ _HANDSHAKE = re.compile(
     re.DOTALL,
 )
 _PEER = re.compile(r"(?P<host>[^\s\[\],]{0,300})\[(?P<ip>[^\]\s]{0,300})\](?::(?P<port>\d{1,5}))?")
+_HOST_FAILURE = re.compile(rf"(?:SSL_connect error|connect) to {_PEER.pattern}")
 _PROXY_CONNECT = re.compile(r"CONNECT to \[(?P<ip>[^\]\s]*)\]:(?P<port>\d{1,5})")
 # From here on the remote server speaks: smtp_proto.c, smtp_trouble.c, smtp_sasl_glue.c.
 _REMOTE = re.compile(r"H\[A\] (?:said|refused to talk to me|refused to start TLS): ")
@@ -220,8 +225,9 @@ def _tls_event(text: str) -> Event | Unread:
     """Read a line of the TLS library, which names no queue id."""
     if " TLS connection " in text and " to " in text and text[0] in "AUTV":
         return _handshake(text)
-    if text.startswith("SSL_connect error to "):
-        return HandshakeFailure()
+    failure = _HOST_FAILURE.match(text)
+    if failure:
+        return HostFailure(failure["ip"].lower())
     if _REFUSED in text:
         return _verify_failure(text)
     if text.startswith("warning: connect to private/tlsproxy") or "disabling TLS support" in text:
@@ -259,7 +265,10 @@ def _queue_event(queue_id: str, text: str, *, local: bool) -> Event | Unread:
     if "status=" in text and text.startswith("from=<"):
         return NOTHING
     reason = _reason(text)
-    return Trouble(queue_id, reason) if reason.ends_session or reason.phase is Phase.MAIL else QueueLine(queue_id)
+    if not reason.ends_session and reason.phase is not Phase.MAIL:
+        return QueueLine(queue_id)
+    host = _PEER.search(text[:_HEAD_MAX])
+    return Trouble(queue_id, reason, host["ip"].lower() if host else None)
 
 
 def _reason(text: str) -> Reason:

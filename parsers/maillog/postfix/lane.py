@@ -243,6 +243,8 @@ class Lane:
                         and session.request in (None, request)
                         and at - session.time <= FIRST_SLACK
                         and ">, " not in reply
+                        and not process.unclaimed
+                        and not (process.failed and process.queue_id == queue_id)
                         and not queue.holds(queue_id)
                     ):
                         key = (domain, name, sent, tls, session.summary)
@@ -250,7 +252,7 @@ class Lane:
                         if tally is not None and tally.peer == session.peer:
                             process.seen = at
                             if process.queue_id != queue_id:
-                                process.queue_id, process.trouble = queue_id, None
+                                process.queue_id, process.trouble, process.failed = queue_id, None, []
                             session.queue_id, session.request = queue_id, request
                             if tally.stated is not None:
                                 deliveries.connections.opened(tally.stated, self._time, encrypted=True)

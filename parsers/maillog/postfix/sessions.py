@@ -7,7 +7,7 @@ the deliveries that follow. An smtp(8) process serves one delivery request at a 
 two requests; after ``max_idle`` (100 s) without work it leaves, and its number may return.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from enum import Enum, auto
 
 from maillog.model import Authentication, Cause, JsonValue
@@ -18,6 +18,8 @@ SECOND = 1_000_000
 """Times here are microseconds since 1970, UTC."""
 
 PROCESS_LIMIT = 10_000
+FAILED_LIMIT = 20
+"""Failed hosts that are kept of one request; Postfix tries 5 addresses (``smtp_mx_address_limit``)."""
 # max_idle, and the longest that smtp(8) may stay silent within one request (several time limits of 300 s, or 600 s).
 MAX_IDLE = 100 * SECOND
 PROCESS_IDLE = 20 * 60 * SECOND
@@ -65,13 +67,19 @@ class Process:
     trouble: Cause | None = None
     """Why TLS failed at an earlier MX host of this request."""
     local_fault: bool = False
+    failed: list[str] = field(default_factory=list)
+    """Addresses of hosts that failed in this request, for whatever reason; ``?`` where a line names none."""
+    unclaimed: list[str] = field(default_factory=list)
+    """The same, of lines without a queue id: they belong to the request that is named next."""
     doubtful_birth: bool = False
     """It was silent for long, so it may be another process under the same number: when it was born is not known."""
 
     def serves(self, queue_id: str) -> None:
         """Note that a line names this queue id. A session that served another request is spent."""
         if queue_id != self.queue_id:
-            self.queue_id, self.trouble = queue_id, None
+            self.queue_id, self.trouble, self.failed = queue_id, None, []
+        if self.unclaimed:
+            self.failed, self.unclaimed = [*self.failed, *self.unclaimed][:FAILED_LIMIT], []
         session = self.session
         if session is None:
             return
@@ -79,6 +87,14 @@ class Process:
             session.queue_id = queue_id
         elif session.queue_id != queue_id:
             self.session = None
+
+    def fails(self, ip: str | None) -> None:
+        """Note that a host failed: in the present request, or in the one that is named next."""
+        self.unclaimed = [*self.unclaimed, ip or "?"][:FAILED_LIMIT]
+
+    def failed_beside(self, ip: str | None) -> str | None:
+        """Return which other hosts than this one failed in the request, as :class:`maillog.model.Result` has it."""
+        return ",".join(sorted({*self.failed} - {ip})) or None
 
     def tie(self, attempt: Attempt, time: int) -> Tie:
         """

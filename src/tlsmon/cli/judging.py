@@ -10,6 +10,7 @@ from tlsmon.api import Level, Thresholds
 from tlsmon.cli.spread import spread
 
 PROTOCOLS: Final = ("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
+IN_FORCE: Final = ("dane", "verify", "secure")
 
 AsOf: TypeAlias = Annotated[
     datetime | None,
@@ -98,12 +99,23 @@ def _asked(
     no_probe: NoProbe = False,
     probe_days: ProbeDays = 7.0,
     sender_validates: SenderValidates = False,
+    in_force: Annotated[
+        str | None,
+        typer.Option(
+            metavar="|".join(IN_FORCE),
+            envvar="TLSMON_IN_FORCE",
+            help="smtp_tls_security_level in force, where logs do not state it (Postfix before 3.11). "
+            "Only if no policy line asks for another level that verifies.",
+        ),
+    ] = None,
 ) -> Asked:
     """Return what the options ask for; the one place where they and their defaults are listed."""
     if oldest_protocol not in PROTOCOLS:
         raise typer.BadParameter(
             f"{oldest_protocol!r} is none of {', '.join(PROTOCOLS)}", param_hint="--oldest-protocol"
         )
+    if in_force not in (None, *IN_FORCE):
+        raise typer.BadParameter(f"{in_force!r} is none of {', '.join(IN_FORCE)}", param_hint="--in-force")
     thresholds = Thresholds()._replace(
         max_share=max_share,
         min_mails=min_mails,
@@ -112,6 +124,7 @@ def _asked(
         queue_days=queue_days,
         probe_days=0.0 if no_probe else probe_days,
         sender_validates=sender_validates,
+        in_force=in_force,
     )
     return Asked(level, days, utc(as_of), thresholds)
 

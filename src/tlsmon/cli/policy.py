@@ -3,33 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tlsmon import api, config
-from tlsmon.api import Level, UnreadableError
+from tlsmon.api import Level
 from tlsmon.cli import files
 from tlsmon.cli.exits import Exit
 from tlsmon.cli.judging import Asked, judging
 from tlsmon.cli.options import Store
 from tlsmon.cli.output import tell
+from tlsmon.cli.tables import SURROGATES, Mta, read_table
 from tlsmon.config import SettingError
 
 if TYPE_CHECKING:
     from tlsmon.api import Canary, Proposal
-
-_SURROGATES: Final = "surrogateescape"
-"""Every byte of a table that people wrote must survive, also what is no UTF-8, and each kind of line end."""
-
-
-class Mta(StrEnum):
-    """The program that the policy is for."""
-
-    POSTFIX = "postfix"
-    EXIM = "exim"
 
 
 MtaOption = Annotated[Mta, typer.Option(help="The mail server that the policy is for.")]
@@ -71,7 +61,7 @@ def policy(
 ) -> None:
     """Write the policy for the domains that are safe at a level, or the difference to the one in use."""
     _check(mta, asked.level, against, merged, canary)
-    in_use = _read(against) if against else None
+    in_use = read_table(against) if against else None
     window = (asked.days, asked.as_of)
     proposal = api.open(config.resolve(store=store).store).policy(asked.level, asked.thresholds, *window)
     _stop_where_nothing_can_be_written(proposal, in_use)
@@ -183,17 +173,9 @@ def _full(path: Path | None) -> str | None:
     return str(path.absolute()) if path else None
 
 
-def _read(path: Path) -> str:
-    try:
-        with path.open(encoding="utf-8", errors=_SURROGATES, newline="") as file:
-            return file.read()
-    except OSError as error:
-        raise UnreadableError(f"{path}: cannot be read ({error.strerror}).", "Name the table in use.") from error
-
-
 def _write(text: str, path: Path | None) -> None:
     """Write to a file, whole or not at all, as a mail server may be reading it; None: to standard output."""
-    content = text.encode("utf-8", _SURROGATES)
+    content = text.encode("utf-8", SURROGATES)
     if path is None:
         files.print_bytes(content)
         return

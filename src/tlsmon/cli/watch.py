@@ -1,5 +1,6 @@
 """``tlsmon watch``: enforced domains that now fail, and the policy lines to take out before mail is lost."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,6 +12,7 @@ from tlsmon.cli.formats import Format, TableOrJson
 from tlsmon.cli.judging import AsOf, QueueDays, utc
 from tlsmon.cli.options import Store
 from tlsmon.cli.output import moment, say, say_json, say_table, tell
+from tlsmon.cli.tables import Mta, read_table
 from tlsmon.config import SettingError
 
 _TIMES = ("oldest", "newest", "last_success", "bounce_at")
@@ -25,6 +27,16 @@ def watch(
     ] = 14,
     as_of: AsOf = None,
     queue_days: QueueDays = 5.0,
+    policy: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            envvar="TLSMON_POLICY",
+            help="Look at the lines of this policy in use alone, and name them by number: "
+            "Postfix's smtp_tls_policy_maps as text, or with --mta exim a list of domains.",
+        ),
+    ] = None,
+    mta: Annotated[Mta, typer.Option(help="The mail server that the policy is for.")] = Mta.POSTFIX,
     format_: TableOrJson = Format.TABLE,
 ) -> None:
     """Say which domains fail for TLS now, and which policy lines to take out; exit code 1 if there is one."""
@@ -32,11 +44,14 @@ def watch(
         raise SettingError(
             f"{days} days do not reach back over a queue lifetime of {queue_days:g}.", hint="Give a larger --days."
         )
-    found = api.open(config.resolve(store=store).store).watch(days, utc(as_of), queue_days)
+    governing = api.in_use(mta, read_table(policy)) if policy else None
+    for problem in governing.problems if governing else ():
+        tell(f"tlsmon: warning: {policy}, line {problem.line}: {problem.reason}.")
+    found = api.open(config.resolve(store=store).store).watch(days, utc(as_of), queue_days, governing)
     if format_ is Format.JSON:
         say_json(document(found))
     else:
-        _show(found)
+        _show(found, policy)
     _tell_local(found)
     if _to_take_out(found):
         raise typer.Exit(Exit.NO)
@@ -45,7 +60,10 @@ def watch(
 def document(found: Watch) -> dict[str, Any]:
     """Return what fails as JSON: ISO 8601 times, null where there is none."""
     return {
-        "failing": [item._asdict() | _moments(item, _TIMES) for item in found.failing],
+        "failing": [
+            item._asdict() | _moments(item, _TIMES) | {"rule": item.rule and item.rule._asdict()}
+            for item in found.failing
+        ],
         "local": [
             item.sender._asdict()
             | {"cause": item.cause, "attempts": item.attempts, "domains": item.domains}
@@ -63,18 +81,30 @@ def _to_take_out(found: Watch) -> list[Failing]:
     return [item for item in found.failing if item.advice is Advice.REMOVE]
 
 
-def _show(found: Watch) -> None:
+def _show(found: Watch, policy: Path | None) -> None:
+    under = f" under {policy}" if policy else ""
     if not found.failing:
-        say("No domain fails for TLS since its last success.")
+        say(f"No domain{under} fails for TLS since its last success.")
         return
-    urgent = len(_to_take_out(found))
     say(
-        f"{len(found.failing):,} domains fail for TLS since their last success; take out {urgent:,} policy lines now."
-        if urgent
-        else f"{len(found.failing):,} domains fail for TLS since their last success; nothing is to be done yet."
+        f"{len(found.failing):,} domains{under} fail for TLS since their last success; "
+        f"{_what_to_do(_to_take_out(found), policy)}."
     )
     say("")
-    say_table(_HEADER, [_cells(item) for item in found.failing])
+    if policy is None:
+        say_table(_HEADER, [_cells(item) for item in found.failing])
+    else:
+        say_table(("line", *_HEADER), [[item.rule and item.rule.line, *_cells(item)] for item in found.failing])
+
+
+def _what_to_do(urgent: list[Failing], policy: Path | None) -> str:
+    if not urgent:
+        return "nothing is to be done yet"
+    if policy is None:
+        return f"take out {len(urgent):,} policy lines now"
+    rules = {item.rule for item in urgent if item.rule}
+    named = ", ".join(f"{rule.line} ({rule.key})" for rule in sorted(rules))
+    return f"take out now the line{'s' * (len(rules) > 1)} {named}"
 
 
 def _cells(item: Failing) -> list[str | int | None]:

@@ -9,7 +9,7 @@ from tlsmon.store.table import NAME, Table
 
 _KEYS: Final = (
     "recipient_domain, sender_domain, mx_host, mx_ip, mx_port, mta, host, instance, "
-    "security, authentication, protocol, cipher, outcome, cause, level"
+    "security, authentication, protocol, cipher, outcome, cause, level, earlier"
 )
 _TRAFFIC: Final = {
     # Where no host was reached the scope is null; such rows tell of DANE and policy failures.
@@ -89,4 +89,5 @@ def _observation(row: dict[str, Any]) -> Observation:
         row["attempts"],
         row["first"],
         row["last"],
+        frozenset(row["earlier"].split(",")) if row["earlier"] else frozenset(),
     )

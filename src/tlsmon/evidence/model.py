@@ -43,6 +43,8 @@ class Observation(NamedTuple):
     attempts: int
     first: int
     last: int
+    earlier: frozenset[str] = frozenset()
+    """Sent after these other addresses had failed in the same attempt; ``?`` is one that the log does not name."""
     direction: Direction = Direction.OUTBOUND
 
 

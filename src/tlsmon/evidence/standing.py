@@ -5,7 +5,7 @@ The table of Postfix levels follows ``tls/tls.h`` and ``smtp/smtp_tls_policy.c``
 hosts_require_tls, ``verify`` for that with tls_verify_hosts, ``dane-only`` for hosts_require_dane.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from tlsmon.evidence.model import Observation, Sender, SenderFacts, Standing
@@ -34,6 +34,30 @@ def sender_facts(observations: Iterable[Observation]) -> dict[Sender, SenderFact
 
 def _dane_in_use(observation: Observation) -> bool:
     return observation.authentication == "dane" or observation.level in ("dane", "dane-only", "halfdane")
+
+
+def with_level_in_force(observations: Sequence[Observation], level: str | None) -> Sequence[Observation]:
+    """
+    Return the observations with the level that smtp_tls_security_level sets where the log does not state it.
+
+    Postfix says ``Verified`` only where the level in force demanded a match and found one (``tls_client.c``). At
+    ``dane`` that is a host with usable TLSA records behind a secure MX record: every other one is held to less, and is
+    ``Trusted`` or ``Untrusted``. None: the level is not known, and ``Verified`` proves nothing.
+    """
+    if level is None:
+        return observations
+    return [_stated(item, level) if _unstated(item) else item for item in observations]
+
+
+def _unstated(observation: Observation) -> bool:
+    encrypted = observation.security == "encrypted" and observation.authentication is not None
+    return encrypted and observation.sender.mta == "postfix" and observation.level is None
+
+
+def _stated(observation: Observation, level: str) -> Observation:
+    if observation.authentication != "verified":
+        return observation._replace(level="may") if level == "dane" else observation
+    return observation._replace(level=level, authentication="dane" if level == "dane" else "verified")
 
 
 def standing(observation: Observation, level: str, facts: SenderFacts, oldest_protocol: str) -> Standing:

@@ -40,7 +40,7 @@ class Rollup:
 def _key(group: Group, *, provisional: bool) -> Key:
     mta, host, instance = group.source
     security, authentication, evidence, protocol, cipher = group.tls
-    outcome, _, cause = group.result
+    outcome, _, cause, earlier = group.result
     return Key(
         group.hour * MICROSECONDS_PER_HOUR,
         mta,
@@ -59,6 +59,7 @@ def _key(group: Group, *, provisional: bool) -> Key:
         group.level,
         provisional,
         group.sender_domain,
+        earlier,
     )
 
 

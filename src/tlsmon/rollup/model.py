@@ -37,6 +37,7 @@ class Key(NamedTuple):
     provisional: bool
     sender_domain: str | None = None
     """Rows that were written down before there was inbound mail have none."""
+    earlier: str | None = None
 
 
 class Span(NamedTuple):

@@ -3,7 +3,7 @@ The columns of the table.
 
 The one definition that the Arrow schema, the page in the documentation and the types of DataFrames derive from.
 
-History of the schema: version 1, the first; version 2 has ``sender_domain``, for mail that comes in.
+History of the schema: version 1, the first; version 2 has ``sender_domain``, for mail that comes in, and ``earlier``.
 """
 
 from enum import StrEnum
@@ -14,7 +14,7 @@ from tlsmon.rollup.model import Key
 VERSION: Final = 2
 """Raised whenever older programs would misread the table. Kept in the table's own metadata."""
 
-ADDED: Final = ("sender_domain",)
+ADDED: Final = ("sender_domain", "earlier")
 """Columns of text that version 1 did not have."""
 
 VERSION_PROPERTY: Final = "tlsmon.schemaVersion"
@@ -108,6 +108,12 @@ COLUMNS: Final = (
         Kind.TEXT,
         "Inbound: domain of the envelope sender, as the client claims it; `<>` for the null sender (bounces). "
         "Null: outbound; inbound: it has none, or the log does not tell.",
+    ),
+    Column(
+        "earlier",
+        Kind.TEXT,
+        "Sent after other hosts had failed in the same attempt: their addresses, `,` between, `?` for one not named. "
+        "Null: none, or written before there was this column.",
     ),
     Column("count", Kind.INTEGER, "How many attempts; negative where a provisional row is taken back.", nullable=False),
     Column("first", Kind.TIME, "When the first of them ended.", nullable=False),

@@ -11,7 +11,16 @@ from math import prod
 from typing import Final, NamedTuple
 
 from tlsmon.evidence.model import Address, Standing
-from tlsmon.verdict.fates import ADDRESS_LIMIT, REROUTED_AT, Seen, bounces_at_once, is_mail, lost_share
+from tlsmon.verdict.fates import (
+    ADDRESS_LIMIT,
+    REROUTED_AT,
+    Seen,
+    bounces_at_once,
+    is_mail,
+    lost_share,
+    out_of_reach,
+    passed_over,
+)
 from tlsmon.verdict.judge import POOLED_LEVELS
 from tlsmon.verdict.model import Fate, Fates
 from tlsmon.verdict.own_side import ProviderOf, by_day, day_of, own_days
@@ -74,9 +83,12 @@ class _Known:
         self._pooled = later.level in POOLED_LEVELS
         self._used: dict[str, set[Address]] = defaultdict(set)
         self._hours: dict[Hashable, dict[int, _Hour]] = defaultdict(dict)
+        by_domain: dict[str, list[Seen]] = defaultdict(list)
         for day in later.days:
             for item in day:
                 self._note(item)
+                by_domain[item.observation.domain].append(item)
+        self._passed_over = {domain: passed_over(items) for domain, items in by_domain.items()}
 
     def fate(self, item: Seen) -> Fate:
         """Return what the level would have done to the mails of one observation."""
@@ -85,6 +97,7 @@ class _Known:
         if bounces_at_once(item.observation, self._level):
             return Fate.LOST
         others = self._used[item.observation.domain] - {item.observation.address}
+        others -= out_of_reach(item.observation, others, self._passed_over[item.observation.domain])
         same_day = self._failing(item, others, item.observation.last - DAY, item.observation.first + DAY)
         if same_day is not None and same_day <= REROUTED_AT and len(others) < ADDRESS_LIMIT:
             return Fate.REROUTED

@@ -11,6 +11,7 @@ from math import ceil
 from typing import Any, NamedTuple
 
 from tlsmon.evidence.model import Observation
+from tlsmon.evidence.standing import with_level_in_force
 from tlsmon.verdict.aftermath import Aftermath, Later, aftermath
 from tlsmon.verdict.fates import Seen
 from tlsmon.verdict.model import Judgement, Thresholds, Verdict
@@ -194,6 +195,7 @@ def _week(past: Sequence[Day], later: Sequence[Day], walk: Walk, provider: Calla
 def _at_level(before: Sequence[Observation], later: Sequence[Day], walk: Walk) -> list[list[Seen]]:
     """Return what is said at the level by the window and by each day after it, all by the same settings."""
     every = [*before, *(item for day in later for item in day.observations)]
+    every = list(with_level_in_force(every, walk.thresholds.in_force))
     seen = iter(at_level(every, walk.level, walk.thresholds.oldest_protocol))
     return [[next(seen) for _ in part] for part in (before, *(day.observations for day in later))]
 

@@ -7,8 +7,9 @@ smtp_mx_address_limit, 5, not towards smtp_mx_session_limit; Exim: hosts_max_try
 the queue lifetime is over. Mail is judged by what its server does *now*.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from math import prod
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from tlsmon.evidence.history import Behaviour
@@ -18,6 +19,8 @@ from tlsmon.rollup.model import Direction
 from tlsmon.verdict.model import Fate, Fates
 
 ADDRESS_LIMIT: Final = 5
+UNNAMED: Final = "?"
+"""An address that the log does not name."""
 REROUTED_AT: Final = 0.05
 """Share of failures at the other addresses up to which they are relied on."""
 # minimal_backoff_time 300 s, doubled up to maximal_backoff_time 4000 s; Exim's default rule is alike.
@@ -42,6 +45,12 @@ class Chances(NamedTuple):
     """In use, and the log does not tell."""
     used: dict[Address, tuple[int, int]]
     """When the domain's mail was first and last seen at each address."""
+    passed_over: Mapping[Address, frozenset[str]] = MappingProxyType({})
+    """See :func:`passed_over`."""
+    down: Mapping[Address, float] = MappingProxyType({})
+    """Share of attempts at an address, for any domain, that failed and left the mail to another host; 0 if missing."""
+    may_bounce: tuple[Address, ...] = ()
+    """See :func:`may_bounce`."""
 
     def deserted_for(self, tolerated: float) -> Address | None:
         """
@@ -55,10 +64,20 @@ class Chances(NamedTuple):
                 return address
         return None
 
-    def failing(self, without: Address | None = None) -> float | None:
-        """Return the share of attempts that fail at all addresses, or at all but one; None without evidence."""
-        others = [known.share_bad for address, known in self.behaviours.items() if address != without]
-        return prod(others) if others else None
+    def failing(self) -> float | None:
+        """Return the share of attempts that fail at all addresses; None without evidence."""
+        shares = [known.share_bad for known in self.behaviours.values()]
+        return prod(shares) if shares else None
+
+    def another_takes(self, observation: Observation) -> bool:
+        """Tell whether an address that can be relied on would have taken the mail in the same attempt."""
+        gone = out_of_reach(observation, self.behaviours, self.passed_over) | {observation.address}
+        others = [
+            1 - (1 - known.share_bad) * (1 - self.down.get(address, 0.0))
+            for address, known in self.behaviours.items()
+            if address not in gone
+        ]
+        return bool(others) and prod(others) <= REROUTED_AT and self.refused < ADDRESS_LIMIT
 
     @property
     def refused(self) -> int:
@@ -106,6 +125,42 @@ def _after(observation: Observation, time: int) -> int:
     return max(round(observation.attempts * spread), 1)
 
 
+def passed_over(seen: Iterable[Seen]) -> dict[Address, frozenset[str]]:
+    """
+    Return for each address which other ones must be counted as failed whenever it took mail.
+
+    Postfix tries every host anew for each mail, and each failure stands in the log before that mail. Exim remembers for
+    a while which hosts failed and passes over them in silence (its retry database), so one such line speaks for all.
+    """
+    found: dict[Address, frozenset[str]] = {}
+    for observation, _ in seen:
+        if observation.earlier and observation.sender.mta == "exim":
+            found[observation.address] = found.get(observation.address, frozenset()) | observation.earlier
+    return found
+
+
+def may_bounce(seen: Iterable[Seen], used: Container[Address]) -> tuple[Address, ...]:
+    """
+    Return the addresses that took mail in clear from a Postfix and may have refused STARTTLS with 5xx.
+
+    At ``may`` that leaves no trace. At a mandatory level Postfix returns the mail at once and tries no other host
+    (``smtp_proto.c:smtp_start_tls``), so that another one that has TLS is no help. An address that was seen not to
+    offer STARTTLS at all is harmless.
+    """
+    items = [item for item in seen if item.observation.sender.mta == "postfix" and item.observation.address in used]
+    clear = {item.observation.address for item in items if item.observation.security == "plaintext"}
+    harmless = {item.observation.address for item in items if item.observation.cause == "tls_not_offered"}
+    return tuple(sorted(clear - harmless, key=str))
+
+
+def out_of_reach(
+    observation: Observation, others: Iterable[Address], silent: Mapping[Address, frozenset[str]]
+) -> set[Address]:
+    """Return the other addresses that could not have taken the mail: they had failed, or nobody knows which had."""
+    failed = observation.earlier | silent.get(observation.address, frozenset())
+    return {other for other in others if other.ip in failed or UNNAMED in failed}
+
+
 def fates(seen: Sequence[Seen], chances: Chances, level: str, queue_days: float) -> Fates:
     """Return the mails of the domain by fate."""
     counts = dict.fromkeys(Fate, 0)
@@ -131,8 +186,7 @@ def _fate(item: Seen, chances: Chances, level: str, queue_days: float) -> Fate:
         return Fate.UNKNOWN
     if bounces_at_once(observation, level):
         return Fate.LOST
-    others = chances.failing(without=observation.address)
-    if others is not None and others <= REROUTED_AT and chances.refused < ADDRESS_LIMIT:
+    if chances.another_takes(observation):
         return Fate.REROUTED
     every = chances.failing()
     return Fate.LOST if lost_share(every, queue_days) >= 0.5 else Fate.DELAYED  # noqa: PLR2004

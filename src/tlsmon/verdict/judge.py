@@ -1,7 +1,7 @@
 """Evidence at a level -> a judgement of every domain."""
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from tlsmon.evidence.history import Behaviour, Sessions, behaviour
@@ -10,7 +10,7 @@ from tlsmon.evidence.standing import TLS_CAUSES
 from tlsmon.rollup.model import Direction
 from tlsmon.verdict.bounds import Counts, Pool, upper_bound
 from tlsmon.verdict.clients import of_clients
-from tlsmon.verdict.fates import Chances, Seen, fates, in_use, is_mail, lost_share
+from tlsmon.verdict.fates import Chances, Seen, fates, in_use, is_mail, lost_share, may_bounce, passed_over
 from tlsmon.verdict.model import Fates, HostCounts, Judgement, Thresholds, Verdict
 from tlsmon.verdict.words import Grounds, explain
 
@@ -28,6 +28,8 @@ class _Evidence(NamedTuple):
     behaviours: Mapping[Hashable, Behaviour]
     pools: Mapping[str, Pool]
     pooled: bool
+    failed: Mapping[str, int]
+    """By address (IP): attempts that failed there and left the mail to another host."""
 
     def of(self, domain: str, address: Address) -> Behaviour | None:
         """Return how the address behaves towards the domain; None where no session tells."""
@@ -110,11 +112,11 @@ def _joined(parts: list[Judgement], min_mails: int) -> Judgement:
     )
 
 
-def _evidence(seen: Iterable[Seen], level: str, provider_of: ProviderOf) -> _Evidence:
+def _evidence(items: Sequence[Seen], level: str, provider_of: ProviderOf) -> _Evidence:
     pooled = level in POOLED_LEVELS
     sessions: dict[Hashable, list[Sessions]] = defaultdict(list)
     addresses: dict[Hashable, Address] = {}
-    for observation, what in seen:
+    for observation, what in items:
         if what in (Standing.GOOD, Standing.BAD):
             address = observation.address
             key: Hashable = address if pooled else (observation.domain, address)
@@ -128,7 +130,11 @@ def _evidence(seen: Iterable[Seen], level: str, provider_of: ProviderOf) -> _Evi
         for key, known in behaviours.items():
             provider = provider_of(addresses[key].host)
             pools[provider] = pools.get(provider, Pool()).with_address(Counts(known.good, known.bad))
-    return _Evidence(behaviours, pools, pooled)
+    failed: dict[str, int] = defaultdict(int)
+    for observation, _ in items:
+        for ip in observation.earlier:
+            failed[ip] += observation.attempts
+    return _Evidence(behaviours, pools, pooled, failed)
 
 
 class _Domain:
@@ -149,7 +155,7 @@ class _Domain:
         mail = [item for item in self._seen if is_mail(item)]
         mails = sum(item.observation.attempts for item in mail)
         by_fate = fates(self._seen, self._chances, self._level, thresholds.queue_days)
-        upper = self._upper(thresholds.confidence)
+        upper = self._upper(by_fate, thresholds.confidence)
         verdict = self._verdict(mails, by_fate, upper, thresholds)
         grounds = Grounds(
             self._level, verdict, mails, by_fate, upper, tuple(mail), tuple(self._seen), self._chances, thresholds
@@ -182,7 +188,12 @@ class _Domain:
         for observation, _ in self._seen:
             first, last = used.get(observation.address, (observation.first, observation.last))
             used[observation.address] = min(first, observation.first), max(last, observation.last)
-        return Chances(known, tuple(unknown), used)
+        down = {address: self._down(address, found) for address, found in known.items()}
+        return Chances(known, tuple(unknown), used, passed_over(self._seen), down, may_bounce(self._seen, known))
+
+    def _down(self, address: Address, found: Behaviour) -> float:
+        failed = self._evidence.failed.get(address.ip or "", 0)
+        return failed / (failed + found.good + found.bad) if failed else 0.0
 
     def _half_known(self, address: Address, found: Behaviour) -> bool:
         """
@@ -210,11 +221,16 @@ class _Domain:
             return Verdict.LOSES if self._decided else Verdict.UNPROVEN
         if mails and max(by_fate.delayed / mails, failing or 0.0) > thresholds.tolerated_delay:
             return Verdict.DELAYS if self._decided else Verdict.UNPROVEN
-        if self._chances.deserted_for(thresholds.tolerated_delay):
+        if self._chances.deserted_for(thresholds.tolerated_delay) or self._relies_on_others(by_fate, mails, thresholds):
             return Verdict.UNPROVEN
         if upper is None or mails < thresholds.min_mails or upper > thresholds.max_share:
             return Verdict.UNPROVEN
         return Verdict.SAFE
+
+    def _relies_on_others(self, by_fate: Fates, mails: int, thresholds: Thresholds) -> bool:
+        """Whether much mail would have to go on from a host of which nobody knows that it lets it go on."""
+        many = by_fate.rerouted > thresholds.max_share * mails
+        return many and thresholds.max_share < 1 and bool(self._chances.may_bounce)
 
     @property
     def _fails_for_tls(self) -> bool:
@@ -226,15 +242,22 @@ class _Domain:
         """Whether all addresses are known, so that none that is not could save the mail."""
         return not self._chances.open
 
-    def _upper(self, confidence: float) -> float | None:
-        """Return the domain's bound: mail is affected only where every address fails, so the best one bounds it."""
+    def _upper(self, by_fate: Fates, confidence: float) -> float | None:
+        """
+        Return the domain's bound: mail is affected only where every address fails, so the best one bounds it.
+
+        That holds as long as the best one can be reached; the mail that was seen to be affected bounds it, too.
+        """
         bounds = []
         for address, known in self._chances.behaviours.items():
             own = Counts(known.good, known.bad)
             pool = self._evidence.pools.get(self._provider_of(address.host)) if self._evidence.pooled else None
             others = pool.with_address(own, -1) if pool else Pool()
             bounds.append(upper_bound(own, others, confidence))
-        return min(bounds, default=None)
+        least = min(bounds, default=None)
+        if least is None or not by_fate.affected:
+            return least
+        return max(least, upper_bound(Counts(sum(by_fate) - by_fate.affected, by_fate.affected), Pool(), confidence))
 
 
 def _latest_last(item: Seen) -> tuple[int, str, str, str]:

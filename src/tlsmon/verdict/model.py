@@ -119,6 +119,8 @@ class Thresholds(NamedTuple):
     """How old a probe may be to count; 0: judge by the log alone."""
     sender_validates: bool = False
     """The mail server is known to use DANE (smtp_dns_support_level = dnssec, a validating resolver)."""
+    in_force: str | None = None
+    """smtp_tls_security_level where logs do not state it (Postfix before 3.11): ``dane``, ``verify``, ``secure``."""
 
 
 class Candidate(NamedTuple):

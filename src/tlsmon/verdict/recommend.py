@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from tlsmon.evidence.looks import Looks
 from tlsmon.evidence.model import Observation
-from tlsmon.evidence.standing import sender_facts, standing
+from tlsmon.evidence.standing import sender_facts, standing, with_level_in_force
 from tlsmon.rollup.model import Direction
 from tlsmon.verdict.fates import Seen
 from tlsmon.verdict.hold import held, hold, smarthost
@@ -85,6 +85,7 @@ def recommend(  # noqa: PLR0913
     hop = smarthost(observations)
     if hop:
         looks = None  # what lies behind the hop is not what the log speaks of
+    observations = with_level_in_force(observations, thresholds.in_force)
     seen = at_level(observations, level, thresholds.oldest_protocol)
     if looks:
         seen = told(seen, level, looks, sender_facts(observations), sender_validates=thresholds.sender_validates)

@@ -6,7 +6,7 @@ hour. So for what still waits only the attempts are told; what bounced or expire
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -24,6 +24,19 @@ class Advice(StrEnum):
 
     REMOVE = "take this line out now"
     WAIT = "wait"
+
+
+class Rule(NamedTuple):
+    """A line of the policy in use that makes TLS mandatory."""
+
+    line: int
+    """Its number in the file, from 1."""
+    key: str
+    """The domain, parent domain or next hop that it is for."""
+
+
+Governing = Callable[[Observation], Rule | None]
+"""Gives the line that an attempt is under; None where there is none."""
 
 
 class Failing(NamedTuple):
@@ -46,6 +59,8 @@ class Failing(NamedTuple):
     """When the first waiting mail will expire: the oldest failure plus the queue lifetime. None: nothing waits."""
     causes: tuple[str, ...]
     hosts: tuple[str, ...]
+    rule: Rule | None = None
+    """The line that the domain is under, where the policy in use is known."""
 
 
 class LocalFault(NamedTuple):
@@ -72,23 +87,26 @@ class Watch(NamedTuple):
         return bool(self.local) or any(item.advice is Advice.REMOVE for item in self.failing)
 
 
-def watch(
-    observations: Iterable[Observation], enforced: frozenset[str] | None, now: int, queue_days: float = 5.0
-) -> Watch:
+def watch(observations: Iterable[Observation], governing: Governing | None, now: int, queue_days: float = 5.0) -> Watch:
     """
     Return what fails now.
 
-    ``enforced``: the domains with a mandatory policy; None: all that fail for TLS. ``now``: microseconds since 1970,
-    UTC. The observations should reach back for more than the queue lifetime.
+    ``governing`` gives the line of the policy in use; what is under none is passed over. None: all that fails for TLS.
+    ``now``: microseconds since 1970, UTC. The observations should reach back for more than the queue lifetime.
     """
-    domains: dict[str, list[Observation]] = defaultdict(list)
+    groups: dict[tuple[str, Rule | None], list[Observation]] = defaultdict(list)
     local: list[Observation] = []
     for item in observations:
+        rule = governing(item) if governing else None
         if item.cause in LOCAL_CAUSES:
             local.append(item)
-        elif enforced is None or item.domain in enforced:
-            domains[item.domain].append(item)
-    found = [one for domain, items in domains.items() if (one := _failing(domain, items, now, queue_days))]
+        elif rule or not governing:
+            groups[item.domain, rule].append(item)
+    found = [
+        one._replace(rule=rule)
+        for (domain, rule), items in groups.items()
+        if (one := _failing(domain, items, now, queue_days))
+    ]
     return Watch(tuple(sorted(found, key=_urgency)), tuple(_faults(local)))
 
 

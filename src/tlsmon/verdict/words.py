@@ -7,7 +7,7 @@ from typing import NamedTuple
 from tlsmon.evidence.history import Behaviour
 from tlsmon.evidence.model import Address, Standing
 from tlsmon.rollup.model import Direction
-from tlsmon.verdict.fates import Chances, Seen
+from tlsmon.verdict.fates import Chances, Seen, out_of_reach
 from tlsmon.verdict.model import Fates, Thresholds, Verdict
 
 _ACCEPTED = {
@@ -16,6 +16,7 @@ _ACCEPTED = {
     "secure": "with a certificate for the domain",
     "dane-only": "authenticated by DANE",
 }
+_SHOWN = {"anonymous": "shows no certificate", "untrusted": "has a certificate that does not verify"}
 _CAUSES = {
     "tls_not_offered": "does not offer STARTTLS",
     "tls_refused": "refuses STARTTLS",
@@ -127,12 +128,12 @@ def _cause(grounds: Grounds, address: Address) -> str:
         return "sent mail in clear" if grounds.inbound else "took mail in clear"
     if grounds.level in _NAMED and any(item.authentication == "trusted" and item.protocol in _NEW for item in causes):
         return _CAUSES["cert_name"]  # nothing else is wrong with it; a probe told the name
+    if grounds.level == "dane-only" and any(item.security == "encrypted" for item in causes):
+        return "took mail without DANE: no TLSA records that can be used, or an unsigned MX record"
     old = next((item.protocol for item in causes if item.protocol), None)
-    untrusted = next((item.authentication for item in causes if item.authentication), None)
-    if untrusted == "anonymous":
-        return "shows no certificate"
-    if untrusted == "untrusted":
-        return "has a certificate that does not verify"
+    shown = next((item.authentication for item in causes if item.authentication), None)
+    if shown in _SHOWN:
+        return _SHOWN[shown]
     return f"uses {old}, which this level refuses" if old else "would be refused"
 
 
@@ -144,11 +145,26 @@ def _outlook(grounds: Grounds) -> Iterable[str]:
         yield f"{found.lost:,} mails would be lost after {grounds.thresholds.queue_days:g} days in the queue"
     if found.delayed:
         yield f"{found.delayed:,} mails would be delayed and arrive with a later attempt"
+    for host in sorted({item.observation.address.host for item in grounds.mail if _stood_in(item, grounds)}):
+        yield f"{host} took mail that it would be refused only because another MX host had failed before"
     if found.rerouted:
         yield f"{found.rerouted:,} mails would go to another MX host in the same attempt"
+        if grounds.chances.may_bounce:
+            named = ", ".join(dict.fromkeys(address.host for address in grounds.chances.may_bounce))
+            yield (
+                f"but if {named} refuses STARTTLS with 5xx, which this log does not tell, Postfix returns such mail at "
+                "once and tries no other host: ask with `tlsmon probe`"
+            )
     if found.unknown:
         yield f"of {found.unknown:,} mails the log does not tell"
     yield from _doubts(grounds)
+
+
+def _stood_in(item: Seen, grounds: Grounds) -> bool:
+    """Tell whether a host took mail that another one would take, had it not failed before."""
+    chances = grounds.chances
+    gone = out_of_reach(item.observation, chances.behaviours, chances.passed_over) - {item.observation.address}
+    return item.standing is Standing.BAD and bool(gone) and not chances.another_takes(item.observation)
 
 
 def _doubts(grounds: Grounds) -> Iterable[str]:

@@ -185,6 +185,10 @@ NOTES = {
                               NoteKind.FAILED, Cause.TLS_HANDSHAKE, "198.51.100.7"),
     "session": ("H=mx.good.example [198.51.100.7]: SMTP error from remote mail server after RCPT TO:<u@g.example>: 450 x",
                 NoteKind.SESSION, Cause.UNRELATED, "198.51.100.7"),
+    "no connection": ("H=mx.good.example [198.51.100.7] Connection refused",
+                      NoteKind.HOST, Cause.UNRELATED, "198.51.100.7"),
+    "closed": ("H=mx.good.example [198.51.100.7]: Remote host closed connection in response to EHLO mail",
+               NoteKind.HOST, Cause.UNRELATED, "198.51.100.7"),
     "session, no colon": ("H=mx.good.example [198.51.100.7]:25 SMTP error from remote mail server after end of data: 450",
                           NoteKind.SESSION, Cause.UNRELATED, "198.51.100.7"),
 }  # fmt: skip
@@ -200,7 +204,6 @@ def test_note(text: str, kind: NoteKind, cause: Cause, ip: str | None) -> None:
 
 IGNORED = {
     "harmless after delivery": f"{MX} TLS error on connection (recv): The TLS connection was non-properly terminated.",
-    "connect failure": f"{MX} Connection refused",
     "client": 'H=(x) [192.0.2.66] Warning: "SpamAssassin: delivering unencrypted to H=mx [198.51.100.7]"',
     "client that is rejected": "H=x [192.0.2.66] F=<a@b> rejected after DATA: SMTP error from remote mail server",
     "frozen": "Frozen (delivery error message)",

@@ -11,6 +11,7 @@ from maillog.model import Record, Unread
 from maillog.postfix.events import (
     Attempt,
     Handshake,
+    HostFailure,
     LocalFault,
     Nothing,
     Peer,
@@ -158,7 +159,7 @@ def test_unreadable(line: str) -> None:
 NOT_OURS = {
     "setting up TLS connection to mx.good.test[203.0.113.1]:25": Nothing,
     "Host offered STARTTLS: [mx.good.test]": Nothing,
-    "connect to mx.good.test[203.0.113.1]:25: Connection refused": Nothing,
+    "connect to mx.good.test[203.0.113.1]:25: Connection refused": HostFailure,
     "TLSRPT: status=success, domain=good.test, receiving_mx=mx.good.test[203.0.113.1]": Nothing,
     "warning: TLS policy lookup for good.test/mx.good.test: non DNSSEC destination": Nothing,
     "warning: connect to private/tlsproxy service: Connection refused": LocalFault,
@@ -232,4 +233,6 @@ def test_reason_as_the_grammar_says(sentence: str, host: str, address: str, repl
     assert attempt(to(status=deferred(text))).reason == read_reason(f"{said}{marker}{command}")
     trouble = event(f"{QID}: {text}")
     expected = read_reason(f"{said}{marker}{command}")
-    assert trouble == (Trouble(QID, expected) if expected.ends_session or expected.phase == "mail" else QueueLine(QID))
+    named = address if "H[A]" in sentence else None
+    tells = expected.ends_session or expected.phase == "mail"
+    assert trouble == (Trouble(QID, expected, named) if tells else QueueLine(QID))

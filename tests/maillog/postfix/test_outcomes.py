@@ -94,7 +94,7 @@ class TestOutcomes:
         reason = (
             "status=bounced (TLS is required, but host mx.good.test[203.0.113.1] refused to start TLS: 554 5.7.0 no)"
         )
-        assert deliveries(*from_start(to(status=reason, dsn="5.7.0", tls="!encrypt")))[1].result == (
+        assert deliveries(*from_start(to(status=reason, dsn="5.7.0", tls="!encrypt")))[1].result[:3] == (
             Outcome.BOUNCED, "5.7.0", Cause.TLS_REFUSED,
         )  # fmt: skip
 

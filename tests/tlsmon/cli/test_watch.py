@@ -59,7 +59,7 @@ def test_json(run: Run, tmp_path: Path) -> None:
     document = json.loads(done.stdout)
     assert (done.returncode, list(document)) == (1, ["failing", "local"])
     (item,) = document["failing"]
-    assert list(item) == [*FIELDS, "causes", "hosts"]
+    assert list(item) == [*FIELDS, "causes", "hosts", "rule"]
     assert (item["deferred"], item["lost"], item["causes"]) == (40, 0, ["tls_not_offered"])
     assert datetime.fromisoformat(item["last_success"]) == BEGIN
     oldest = datetime.fromisoformat(item["oldest"])
@@ -90,3 +90,31 @@ def test_a_window_that_is_too_short(run: Run, tmp_path: Path) -> None:
     filled(tmp_path / "store", hourly("fine.test", "e"))
     done = run("watch", "--days", "5")
     assert (done.returncode, "larger --days" in done.stderr) == (2, True)
+
+
+def test_policy_in_use(run: Run, tmp_path: Path) -> None:
+    """With the policy in use, only what is under one of its lines is looked at, and these are named by number."""
+    stories = {"lost.test": "ex", "waits.test": "e" + 40 * "n", "may.test": "ex", "free.test": "ex", "fine.test": "e"}
+    filled(tmp_path / "store", [item for domain, story in stories.items() for item in hourly(domain, story)])
+    table = "# ours\nfine.test encrypt\nmay.test may\n\nwaits.test encrypt\nlost.test secure\nodd.test encripted\n"
+    (tmp_path / "policy").write_text(table)
+    done = run("watch", "--policy", "policy")
+    assert done.returncode == 1
+    assert done.stdout.startswith(
+        "2 domains under policy fail for TLS since their last success; "
+        "take out now the lines 5 (waits.test), 6 (lost.test).\n"
+    )
+    assert [line.split()[:2] for line in done.stdout.splitlines()[3:]] == [["6", "lost.test"], ["5", "waits.test"]]
+    assert "policy, line 7: not a TLS policy" in done.stderr
+    document = json.loads(run("watch", "--policy", "policy", "--format", "json").stdout)
+    assert [item["rule"] for item in document["failing"]] == [
+        {"line": 6, "key": "lost.test"},
+        {"line": 5, "key": "waits.test"},
+    ]
+    (tmp_path / "list").write_text("fine.test:\nlost.test:\n")
+    listed = run("watch", "--policy", "list", "--mta", "exim")
+    assert (listed.returncode, "take out now the line 2 (lost.test)" in listed.stdout) == (1, True)
+    (tmp_path / "list").write_text("fine.test:\n")
+    assert run("watch", "--policy", "list", "--mta", "exim").returncode == 0
+    missing = run("watch", "--policy", "nowhere")
+    assert (missing.returncode, "nowhere: cannot be read" in missing.stderr) == (3, True)

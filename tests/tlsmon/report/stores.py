@@ -47,6 +47,7 @@ def row(item: Observation) -> Row:
         item.cause,
         item.level,
         provisional=False,
+        earlier=",".join(sorted(item.earlier)) or None,
     )
     return Row(key, Span(item.attempts, item.first, item.last))
 

@@ -56,6 +56,23 @@ def test_newer_schema_is_refused(tmp_path: Path) -> None:
     assert caught.value.hint == "Update tlsmon on this machine."
 
 
+def test_older_table_gets_new_columns(tmp_path: Path) -> None:
+    """A table from before a column was added is read and appended to as any other; old rows have null there."""
+    place = str(tmp_path / "store")
+    (tmp_path / "mail.log").write_bytes(day(50))
+    ingest(tmp_path / "whole", tmp_path / "mail.log")
+    rows = list(contents(tmp_path / "whole"))
+    settings = {schema.VERSION_PROPERTY: "1"}
+    old = SCHEMA.remove(SCHEMA.get_field_index("earlier"))
+    DeltaTable.create(place, old, configuration=settings, raise_if_key_not_exists=False)
+    write_deltalake(place, table_of(rows).drop_columns(["earlier"]), mode="append")
+    Table.open_or_create(place).append([row._replace(key=row.key._replace(earlier="192.0.2.1")) for row in rows], {})
+    found = Table.open(place).query("SELECT earlier, SUM(count) AS n FROM rows GROUP BY earlier ORDER BY earlier")
+    number = sum(row.span.deliveries for row in rows)
+    assert found.to_pylist() == [{"earlier": "192.0.2.1", "n": number}, {"earlier": None, "n": number}]
+    assert set(frame.deliveries(Table.open(place))["earlier"].dropna()) == {"192.0.2.1"}
+
+
 def test_foreign_table_is_refused(tmp_path: Path) -> None:
     """A Delta table of somebody else is neither read nor written."""
     write_deltalake(tmp_path / "store", pa.table({"a": [1]}))

@@ -17,6 +17,8 @@ _LETTERS = {
     "d": ("encrypted", "dane", "TLSv1.3", "sent", None),
     "1": ("encrypted", "trusted", "TLSv1", "sent", None),
     "p": ("plaintext", None, None, "sent", None),
+    "q": ("plaintext", None, None, "sent", None),
+    "k": ("plaintext", None, None, "sent", None),
     "?": ("unknown", None, None, "sent", None),
     "h": ("none", None, None, "deferred", "tls_handshake"),
     "n": ("none", None, None, "deferred", "tls_not_offered"),
@@ -25,6 +27,13 @@ _LETTERS = {
     "b": ("plaintext", None, None, "bounced", "unrelated"),
     "g": ("plaintext", None, None, "deferred", "unrelated"),
 }
+
+
+def _ip(name: str) -> str:
+    return f"192.0.2.{ord(name[0])}"
+
+
+_EARLIER = {"q": frozenset({_ip("a")}), "k": frozenset({"?"})}
 
 
 def observations(story: str, domain: str = "example.com") -> Iterator[Observation]:
@@ -36,7 +45,7 @@ def observations(story: str, domain: str = "example.com") -> Iterator[Observatio
         if not found:
             continue
         other = name == "other"
-        address = Address(f"{name}.other.test" if other else f"{name}.{domain}", "192.0.2.1", 25)
+        address = Address(f"{name}.other.test" if other else f"{name}.{domain}", _ip(name), 25)
         for minute, letter in enumerate(letters):
             if letter != ".":
                 yield _observation("other.test" if other else domain, address, sender, letter, minute)
@@ -46,5 +55,18 @@ def _observation(domain: str, address: Address, sender: Sender, letter: str, min
     security, authentication, protocol, outcome, cause = _LETTERS[letter]
     time = START + minute * MINUTE
     return Observation(
-        domain, address, sender, security, authentication, protocol, None, outcome, cause, None, 1, time, time
+        domain,
+        address,
+        sender,
+        security,
+        authentication,
+        protocol,
+        None,
+        outcome,
+        cause,
+        None,
+        1,
+        time,
+        time,
+        earlier=_EARLIER.get(letter, frozenset()),
     )

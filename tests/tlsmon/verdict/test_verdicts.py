@@ -48,6 +48,23 @@ def test_story(case: Case) -> None:
     assert sum(judgement.fates) == judgement.mails
 
 
+@pytest.mark.parametrize(
+    ("story", "expected"),
+    [
+        ("a=" + "e" * 400 + " b=" + "p" * 400, "unproven"),
+        ("a=" + "e" * 400 + " b=" + "p" * 400 + " exim", "safe"),  # goes on to the next host whatever the refusal
+        ("a=" + "e" * 400 + " b=" + "p" * 399 + "n", "safe"),  # seen not to offer STARTTLS
+        ("a=" + "e" * 400 + " b=" + "." * 399 + "p" + " a=e", "safe"),  # one mail in 400
+    ],
+    ids=["postfix", "exim", "not offered", "few"],
+)
+def test_host_in_clear_may_refuse_for_good(story: str, expected: str) -> None:
+    """Where much mail relies on another host, a 5xx to STARTTLS, which no log at ``may`` shows, is asked about."""
+    (judgement,) = recommend(list(observations(story)), "encrypt", WINDOW, Thresholds(), provider).judgements
+    assert (str(judgement.verdict), judgement.fates.lost) == (expected, 0)
+    assert ("tlsmon probe" in " ".join(judgement.reasons)) == (("p" in story and expected != "safe") or "..p" in story)
+
+
 @pytest.mark.parametrize("branch", ["branch", "mail"])
 def test_relay_is_no_way_out(branch: str) -> None:
     """A relay at a submission port, of this sender or another one, takes no mail that an MX host is refused for."""

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import pytest
 from tests.tlsmon.verdict.stories import MINUTE, START, observations
 
-from tlsmon.verdict.watch import DAY, Advice, watch
+from tlsmon.verdict.watch import DAY, Advice, Rule, watch
 
 HOUR = 60 * MINUTE
 
@@ -40,7 +40,7 @@ CASES = {
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_story(case: Case) -> None:
     """Only failures for TLS since the last success count; what is lost or fails for a day is to be taken out."""
-    found = watch(observations(case.story), frozenset({"example.com"}), START + int(case.hours * HOUR))
+    found = watch(observations(case.story), None, START + int(case.hours * HOUR))
     if case.advice is None:
         assert found.failing == ()
         assert not found.alarm
@@ -60,7 +60,9 @@ def test_projected_bounce() -> None:
 def test_only_enforced_domains() -> None:
     """A domain without a mandatory policy is not named, unless all are asked for."""
     story = list(observations("a=nnnx"))
-    assert watch(story, frozenset({"other.example"}), START + HOUR).failing == ()
+    assert watch(story, lambda _: None, START + HOUR).failing == ()
+    (under,) = watch(story, lambda _: Rule(3, "x"), START + HOUR).failing
+    assert under.rule == Rule(3, "x")
     assert len(watch(story, None, START + HOUR).failing) == 1
 
 

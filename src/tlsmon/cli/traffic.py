@@ -11,6 +11,7 @@ from tlsmon.cli.files import written_to
 from tlsmon.cli.formats import Format, TableJsonCsvPrometheus
 from tlsmon.cli.options import DirectionOption, Output, Store
 from tlsmon.cli.output import say, say_csv, say_json, say_lines, say_table, tell
+from tlsmon.config import SettingError
 
 _DAY = ["%Y-%m-%d"]
 
@@ -37,10 +38,17 @@ def traffic(
     if group is Group.CLIENT and direction is Direction.OUTBOUND:
         raise typer.BadParameter("client needs --direction inbound", param_hint="--group")
     window = (since.date() if since else None, until.date() if until else None)
+    if format_ is Format.PROMETHEUS:
+        if any(window):
+            raise SettingError(
+                "metrics count from the beginning of the store, or they would fall.",
+                hint="Leave out --since and --until.",
+            )
+        by = Period.MONTH  # all periods are added up
     found = api.open(config.resolve(store=store).store).traffic(by, group, domain, window, direction=direction)
     with written_to(output):
         _print(found, format_, top)
-    if format_ is not Format.TABLE:
+    if format_ in (Format.JSON, Format.CSV):  # the table and the metrics have it in themselves
         for silence in found.silences:
             tell(f"tlsmon: {api.advice(silence)}")
 

@@ -16,31 +16,33 @@ def exposition(traffic: Traffic, most: int) -> str:
     """
     Return what a traffic amounts to as counters: mails by security and attempts, over all of its periods.
 
-    A group becomes a label with at most ``most`` values, the busiest, and OTHER, so that a stranger who sends mail
-    to ever new domains cannot make ever new time series. Times are seconds since 1970.
+    All have a label for the direction, so that both can be kept in one place. A group becomes a label with at most
+    ``most`` values, the busiest, and OTHER, so that a stranger who sends mail to ever new domains cannot make ever new
+    time series. Times are seconds since 1970.
     """
     groups = _groups(traffic, most)
     label = str(traffic.group) if traffic.group else None
+    way: dict[str | None, str] = {"direction": str(traffic.direction)}
     lines = [
-        *_head("tlsmon_mails_total", "counter", "Mails sent to the internet, by what they went over."),
-        *_mails(groups, label),
-        *_head("tlsmon_attempts_total", "counter", "Attempts to deliver mail to the internet, successful or not."),
-        *(_sample("tlsmon_attempts_total", {label: name}, counts.deliveries) for name, counts in groups.items()),
+        *_head("tlsmon_mails_total", "counter", "Mails sent to hosts on the internet, or taken from them."),
+        *_mails(groups, way, label),
+        *_head("tlsmon_attempts_total", "counter", "Attempts to hand over mail, successful or not."),
+        *(_sample("tlsmon_attempts_total", {**way, label: name}, counts.deliveries) for name, counts in groups.items()),
     ]
     if traffic.last is not None:
         name = "tlsmon_last_attempt_timestamp_seconds"
         lines += _head(name, "gauge", "When the latest attempt in the store ended.")
-        lines.append(_sample(name, {}, round(traffic.last.timestamp(), 3)))
+        lines.append(_sample(name, way, round(traffic.last.timestamp(), 3)))
     name = "tlsmon_silent_hosts"
     lines += _head(name, "gauge", "Hosts whose log says nothing about TLS on some day.")
-    lines.append(_sample(name, {}, len({silence.host for silence in traffic.silences})))
+    lines.append(_sample(name, way, len({silence.host for silence in traffic.silences})))
     return "".join(f"{line}\n" for line in lines)
 
 
-def _mails(groups: Mapping[str, Counts], label: str | None) -> Iterator[str]:
+def _mails(groups: Mapping[str, Counts], way: Mapping[str | None, str], label: str | None) -> Iterator[str]:
     for name, counts in groups.items():
         for security in ("encrypted", "plaintext", "unknown"):
-            labels = {label: name, "security": security}
+            labels = {**way, label: name, "security": security}
             yield _sample("tlsmon_mails_total", labels, getattr(counts, security))
 
 

@@ -94,7 +94,7 @@ def test_traffic_for_prometheus(run: Run, tmp_path: Path) -> None:
     file.chmod(0o640)
     done = run("traffic", "--format", "prometheus", "--group", "domain", "--top", "1", "-o", "metrics/tlsmon.prom")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert 'tlsmon_mails_total{domain="(other)",security="plaintext"} 1\n' in file.read_text()
+    assert 'tlsmon_mails_total{direction="outbound",domain="(other)",security="plaintext"} 1\n' in file.read_text()
     assert [path.name for path in file.parent.iterdir()] == ["tlsmon.prom"]
     assert file.stat().st_mode & 0o777 == 0o640
     failed = run("traffic", "--store", "none", "--format", "prometheus", "-o", "metrics/tlsmon.prom")
@@ -160,6 +160,7 @@ def test_escape_sequences_stay_out(run: Run, tmp_path: Path, format_: str) -> No
         (["ingest"], 2, "Missing argument"),
         (["traffic", "--by", "year"], 2, "'year'"),
         (["traffic", "--since", "yesterday"], 2, "yesterday"),
+        (["traffic", "--since", "2026-11-20", "--format", "prometheus"], 2, "from the beginning of the store"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )

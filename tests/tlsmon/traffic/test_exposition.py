@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
+from tlsmon.rollup.model import Direction
 from tlsmon.traffic.exposition import NAMELESS, OTHER, exposition
 from tlsmon.traffic.model import Counts, Group, Period, Traffic, TrafficRow
 
@@ -39,23 +41,33 @@ def samples(text: str) -> dict[str, dict[tuple[str, ...], float]]:
 def test_totals() -> None:
     """Without a group there is one series for each security, over all periods."""
     found = samples(exposition(traffic({None: 10}, None), 5))
-    assert found["tlsmon_mails_total"] == {("encrypted",): 10, ("plaintext",): 10, ("unknown",): 0}
-    assert found["tlsmon_attempts_total"] == {(): 22}
-    assert found["tlsmon_last_attempt_timestamp_seconds"] == {(): LAST.timestamp()}
+    assert found["tlsmon_mails_total"] == {
+        ("outbound", "encrypted"): 10,
+        ("outbound", "plaintext"): 10,
+        ("outbound", "unknown"): 0,
+    }
+    assert found["tlsmon_attempts_total"] == {("outbound",): 22}
+    assert found["tlsmon_last_attempt_timestamp_seconds"] == {("outbound",): LAST.timestamp()}
+
+
+def test_directions() -> None:
+    """What comes in is told apart from what goes out, under the same names."""
+    inbound = replace(traffic({None: 10}, None), direction=Direction.INBOUND)
+    assert set(samples(exposition(inbound, 5))["tlsmon_attempts_total"]) == {("inbound",)}
 
 
 def test_the_number_of_series_is_bound() -> None:
     """The busiest groups have their own series; all the others have one, and nothing is lost."""
     found = samples(exposition(traffic({f"d{number}.example": number for number in range(1, 101)}), 3))
     attempts = found["tlsmon_attempts_total"]
-    assert list(attempts) == [("d100.example",), ("d99.example",), ("d98.example",), (OTHER,)]
+    assert list(attempts) == [("outbound", name) for name in ("d100.example", "d99.example", "d98.example", OTHER)]
     assert sum(attempts.values()) == 2 * (5050 + 100)
 
 
 def test_hostile_names() -> None:
     """No name breaks out of its label, and none is mistaken for another."""
     text = exposition(traffic({**dict.fromkeys(HOSTILE, 2), None: 2}), 100)
-    names = {labels[0] for labels in samples(text)["tlsmon_attempts_total"]}
+    names = {labels[1] for labels in samples(text)["tlsmon_attempts_total"]}
     assert len(names) == len(HOSTILE) + 1
     assert {'a"b.example', "a\\b", "a\\nb 5", "\\x1b[2J", "é.example", NAMELESS} <= names
     assert all(char.isprintable() or char == "\n" for char in text)
@@ -72,7 +84,7 @@ def test_an_empty_store() -> None:
     """No mail is a number, too: nought."""
     empty = Traffic(Period.MONTH, None, [], Counts(), None, None)
     found = samples(exposition(empty, 5))
-    assert found["tlsmon_attempts_total"] == {(): 0}
+    assert found["tlsmon_attempts_total"] == {("outbound",): 0}
     assert "tlsmon_last_attempt_timestamp_seconds" not in found
 
 

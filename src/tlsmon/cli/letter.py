@@ -12,7 +12,7 @@ from tlsmon.cli.options import Output, Store
 from tlsmon.cli.output import say_lines, tell
 
 
-@judging("max_share", "min_mails", "confidence", "queue_days", "no_probe", "probe_days", "sender_validates")
+@judging("max_share", "min_mails", "confidence", "queue_days", "no_probe", "probe_days", "sender_validates", "in_force")
 def letter(
     domain: Annotated[str, typer.Argument(metavar="DOMAIN", help="The recipient domain.")],
     *,

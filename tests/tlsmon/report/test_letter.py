@@ -33,10 +33,10 @@ def test_the_whole_letter(tmp_path: Path) -> None:
     done = letter(told(tmp_path, "a=eeepppp b=eee"), "partner.test")
     assert (done.exit_code, done.stderr) == (0, "")
     assert done.stdout.startswith("To: postmaster@partner.test\nSubject: TLS of the mail servers of partner.test\n")
-    host = "  a.partner.test (192.0.2.1)\n    7 sessions, 3 of them as they should be\n"
+    host = "  a.partner.test (192.0.2.97)\n    7 sessions, 3 of them as they should be\n"
     fault = "    took mail without encryption: 4 times,\n      first 2023-11-14 22:16:20 UTC\n"
     assert host + fault + "      last  2023-11-14 22:19:20 UTC\n" in done.stdout
-    assert "Your other MX hosts are in order:\n\n  b.partner.test (192.0.2.1)\n" in done.stdout
+    assert "Your other MX hosts are in order:\n\n  b.partner.test (192.0.2.98)\n" in done.stdout
     assert "1. Offer STARTTLS (RFC 3207)" in done.stdout
     assert "  openssl s_client -starttls smtp -connect a.partner.test:25\n" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 72

@@ -9,7 +9,6 @@ Heavy packages are imported inside the functions that need them, so that importi
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -26,10 +25,11 @@ from tlsmon.report.model import Form, Paper
 from tlsmon.report.model import Report as WeeklyReport
 from tlsmon.report.render import render
 from tlsmon.rollup.model import Direction
+from tlsmon.store.spelling import a_label
 from tlsmon.traffic.exposition import exposition
 from tlsmon.traffic.model import Group, Period, Traffic, TrafficRow
 from tlsmon.traffic.summary import advice, percent, sentence
-from tlsmon.verdict.backtest import Backtest, Day, Tally, Walk, Week, backtest
+from tlsmon.verdict.backtest import Backtest, Tally, Walk, Week, backtest
 from tlsmon.verdict.backtest import document as backtest_document
 from tlsmon.verdict.model import Judgement, Level, Probed, Thresholds, Verdict
 from tlsmon.verdict.recommend import Recommendation, Window, recommend
@@ -130,7 +130,7 @@ class Store:
         """Return the traffic, see :func:`tlsmon.traffic.shares.traffic`."""
         from tlsmon.traffic import shares
 
-        return shares.traffic(self._table(), by, group, domain and _a_label(domain), window, direction=direction)
+        return shares.traffic(self._table(), by, group, domain and a_label(domain), window, direction=direction)
 
     def recommend(
         self,
@@ -151,10 +151,7 @@ class Store:
         from tlsmon.provider import provider
 
         if direction is Direction.INBOUND and level is not Level.ENCRYPT:
-            raise TlsmonError(
-                "Inbound only the level encrypt can be judged: clients need no certificate.",
-                hint="Leave --level out with --direction inbound.",
-            )
+            raise TlsmonError("Inbound only the level encrypt can be judged: clients need no certificate.")
         window, found = self._observations(days, as_of, direction)
         asked = thresholds or Thresholds()
         # Probes look at servers that take mail; of clients they know nothing.
@@ -213,7 +210,7 @@ class Store:
 
         window, found = self._observations(days, as_of)
         asked = letter.Asked(level, (thresholds or Thresholds()).oldest_protocol)
-        seen = letter.evidence(found, _a_label(domain), asked, window, lambda host: provider(host) or host)
+        seen = letter.evidence(found, a_label(domain), asked, window, lambda host: provider(host) or host)
         return letter.letter(seen)
 
     def deliveries(self) -> pd.DataFrame:
@@ -226,7 +223,7 @@ class Store:
         """Return what others saw when they sent to a domain, or to all, see :func:`tlsmon.tlsrpt.summary`."""
         from tlsmon import tlsrpt
 
-        return tlsrpt.summary(self.location, domain and _a_label(domain))
+        return tlsrpt.summary(self.location, domain and a_label(domain))
 
     def watch(
         self,
@@ -246,23 +243,9 @@ class Store:
     def backtest(self, walk: Walk) -> Backtest:
         """Walk over all days (UTC) in the store, and compare verdicts with what came after. Raises StoreError."""
         from tlsmon.provider import provider
+        from tlsmon.verdict.days import days
 
-        return backtest(self._days(), walk, provider)
-
-    def _days(self) -> Iterator[Day]:
-        """Yield all days from the first mail to the last, also those without any."""
-        from tlsmon.evidence import collect
-        from tlsmon.traffic import shares
-
-        table = self._table()
-        first, end = shares.traffic(table, Period.MONTH).first, collect.end(table)
-        if first is None:
-            return
-        start = first.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        while start < end:
-            following = start + timedelta(days=1)
-            yield Day(start, collect.observations(table, start, following))
-            start = following
+        return backtest(days(self._table()), walk, provider)
 
     def _observations(
         self, days: int, as_of: datetime | None, direction: Direction = Direction.OUTBOUND
@@ -299,14 +282,9 @@ def mailer(recipients: Sequence[str], sender: str | None = None, **way: Any) -> 
 
 def backtest_figure(found: Backtest, form: str) -> bytes:
     """Return the figure of a backtest as a file, ``form``: ``pdf``, ``png`` or ``svg``; without a date in it."""
-    from io import BytesIO
-
     from tlsmon.report import backtest as figures
 
-    dates = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
-    file = BytesIO()
-    figures.backtest_figure(found).savefig(file, format=form, metadata=dates.get(form, {}))
-    return file.getvalue()
+    return figures.figure_file(found, form)
 
 
 def compared(difference: Difference) -> str:
@@ -403,12 +381,3 @@ def _read_settings(settings: Config) -> ReadSettings:
     from maillog.reader import ReadSettings
 
     return ReadSettings(zone=settings.zone, host=settings.host, internet=settings.internet)
-
-
-def _a_label(domain: str) -> str:
-    """Return a domain as the store spells it: lower case, A-label (RFC 5891, section 4)."""
-    import idna
-
-    with contextlib.suppress(idna.IDNAError, UnicodeError):
-        return idna.encode(domain.strip().rstrip("."), uts46=True).decode("ascii").lower()
-    return domain.strip().lower()

@@ -40,7 +40,7 @@ def _agrees(row: dict[str, Any], said: Delivery) -> bool:
     sender = row["sender"].rpartition("@")[2].lower() or "<>"
     what = "encrypted" if row["tls"] else "plaintext"
     if row["way"] == Way.CLEAR_FIRST and said.tls.evidence is Evidence.INFERRED:
-        # The one thing that counts do not tell: a client that sends a mail in clear and then does STARTTLS.
+        # What counts do not tell: a client that sends a mail in clear and then does STARTTLS. No MTA does.
         what = "encrypted"
     return (
         said.tls.security in (what, "unknown")
@@ -102,7 +102,7 @@ def test_failures(name: str) -> None:
 
 
 @pytest.mark.lab
-@pytest.mark.parametrize("name", VARIANTS)
+@pytest.mark.parametrize("name", ["postfix-3.7", "postfix-3.7-loglevel0", "postfix-3.7-encrypt", "exim-4.96"])
 def test_live_run(name: str, tmp_path: Path) -> None:
     """A run made now, with the sessions in another order, is read as its clients saw it."""
     require_root(VARIANTS[name].setup.root)

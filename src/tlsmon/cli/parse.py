@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
 
 from tlsmon import api, config
+from tlsmon.api import Direction
 from tlsmon.cli.formats import Format, TableJsonJsonlCsv
 from tlsmon.cli.options import Host, Internet, Logs, Timezone, UnreadFile
 from tlsmon.cli.output import say_columns, say_csv, say_json
@@ -36,6 +39,9 @@ _FIELDS: Final = {
 }
 """The names that the design page fixes, and where a delivery has them; ``time`` stands before them."""
 
+_SENDER: Final = "sender_domain"
+"""Follows in rows of mail that came in."""
+
 _VALUES: Final = attrgetter(*_FIELDS.values())
 
 _COLUMNS: Final = {
@@ -58,22 +64,40 @@ def parse(
     timezone: Timezone = None,
     internet: Internet = None,
     unread: UnreadFile = None,
+    direction: Annotated[
+        Direction | None, typer.Option(help="Only mail that was sent, or mail that came in; else both.")
+    ] = None,
     format_: TableJsonJsonlCsv = Format.TABLE,
 ) -> None:
     """Print the deliveries in logs, one a row. Writes nothing."""
     settings = config.resolve(host=host, timezone=timezone, internet=internet or ())
     with unread_writer(unread) as write:
-        rows = map(_row, api.parse(settings, logs, write))
-        _PRINTERS[format_](rows)
+        found = api.parse(settings, logs, write)
+        rows = (_row(one) for one in found if direction is None or one.direction.value == direction)
+        # Among rows of mail that was sent a column more would surprise those who read them by number.
+        inbound_csv = format_ is Format.CSV and direction is Direction.INBOUND
+        (_inbound_csv if inbound_csv else _PRINTERS[format_])(rows)
 
 
 def _row(delivery: "Delivery") -> dict[str, Any]:
-    return {"time": delivery.time.isoformat(), **dict(zip(_FIELDS, _VALUES(delivery), strict=True))}
+    row = {"time": delivery.time.isoformat(), **dict(zip(_FIELDS, _VALUES(delivery), strict=True))}
+    if delivery.direction.value == Direction.INBOUND:
+        row[_SENDER] = delivery.sender_domain
+    return row
 
 
 def _table(rows: Iterator[dict[str, Any]]) -> None:
-    cells = ([row["time"][:19], *(row[name] for name in _COLUMNS if name != "time")] for row in rows)
+    cells = (
+        [row["time"][:19], _domain(row), *(row[name] for name in _COLUMNS if name not in ("time", "recipient_domain"))]
+        for row in rows
+    )
     say_columns([name.replace("_", " ") for name in _COLUMNS], cells, list(_COLUMNS.values()))
+
+
+def _domain(row: dict[str, Any]) -> str | None:
+    """Return whose mail it is: to the domain, or from it."""
+    sender: str | None = row.get(_SENDER)
+    return f"from {sender}" if sender else row["recipient_domain"]
 
 
 def _json_lines(rows: Iterable[dict[str, Any]]) -> None:
@@ -86,7 +110,12 @@ def _json(rows: Iterable[dict[str, Any]]) -> None:
 
 
 def _csv(rows: Iterable[dict[str, Any]]) -> None:
-    say_csv(["time", *_FIELDS], (list(row.values()) for row in rows))
+    names = ["time", *_FIELDS]
+    say_csv(names, ([row[name] for name in names] for row in rows))
+
+
+def _inbound_csv(rows: Iterable[dict[str, Any]]) -> None:
+    say_csv(["time", *_FIELDS, _SENDER], (list(row.values()) for row in rows))
 
 
 _PRINTERS: Final = {Format.TABLE: _table, Format.JSON: _json, Format.JSONL: _json_lines, Format.CSV: _csv}

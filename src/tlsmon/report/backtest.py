@@ -1,5 +1,7 @@
 """The figure of a backtest: values in, Figure out."""
 
+from io import BytesIO
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -22,6 +24,14 @@ def backtest_figure(found: Backtest) -> Figure:
     below.set_xticks(places, [f"{week.as_of.day} {week.as_of:%b}" for week in found.weeks], rotation=45)
     below.set_xlabel(f"verdicts as of (level {found.walk.level}, the {found.walk.horizon} days after each)")
     return figure
+
+
+def figure_file(found: Backtest, form: str) -> bytes:
+    """Return the figure as a file, ``form``: ``pdf``, ``png`` or ``svg``; without a date in it."""
+    dates = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
+    file = BytesIO()
+    backtest_figure(found).savefig(file, format=form, metadata=dates.get(form, {}))
+    return file.getvalue()
 
 
 def _shares(axes: Axes, tallies: list[Tally]) -> None:

@@ -124,7 +124,7 @@ def _reviewed(item: Judgement, seen: Sequence[Seen], level: str, looks: Looks) -
         return item
     review = _Review(look, level, seen)
     against = list(review.against())
-    contrary = _contrary(item, look, level)
+    contrary = _contrary(item, look, level) + review.ways_out(item)
     noted = [each.words for each in against] + contrary
     date = day(int(look.time.timestamp() * _MICROSECONDS))
     disagrees = item.mails > 0 and (bool(contrary) or any(each.disagrees for each in against))
@@ -196,6 +196,18 @@ class _Review:
         if good and not good & hosts.keys():
             names = ", ".join(sorted(good))
             yield _Finding(f"no MX host took mail in the log, {names} did: the domain may have moved", disagrees=True)
+
+    def ways_out(self, item: Judgement) -> list[str]:
+        """Name hosts that pass and took no mail in the log, where it says that mail would be lost at the others."""
+        if item.verdict is not Verdict.LOSES or self._look.answers[self._level] != "some":
+            return []
+        passing = [
+            f"{host} (MX {addresses[0].preference})"
+            for host, addresses in self._look.hosts().items()
+            if (host, None) not in self._met and {each.answers[self._level] for each in addresses} == {"yes"}
+        ]
+        names = ", ".join(passing)
+        return [f"{names} passes and took no mail in the log: what the others lose may go there"] if passing else []
 
     def _new(self, host: str, addresses: Sequence[LookedAt]) -> Iterator[_Finding]:
         """Yield what is wrong with a host that took no mail in the log: a backup, or one that is new."""

@@ -89,6 +89,10 @@ def judged(story: str, *found: Look, level: Level = Level.ENCRYPT, validates: bo
         pytest.param("a=eeeee", look(host("a", UNKNOWN, ending="untold")), SAFE, "", id="seen, not tested"),
         pytest.param("a=eeeee", look(clear("a"), time=BEGIN), SAFE, "", id="the log is fresher"),
         pytest.param("a=ppppp", look(host("a")), LOSES, "only mail that passes can undo that", id="never undoes loss"),
+        pytest.param(
+            "a=ppppp", look(clear("a"), host("b", ip="192.0.2.9", preference=20)), LOSES,
+            "b.example.com (MX 20) passes and took no mail", id="a backup that was not needed",
+        ),
         pytest.param("a=epep", look(host("a")), DELAYS, "only mail that passes", id="never undoes delays"),
         pytest.param("a=e.e.e b=.p.p", look(host("a"), clear("b")), SAFE, "", id="the log knows it"),
         pytest.param("a=eeeee", look(host("b")), UNPROVEN, "a.example.com did: the domain may have moved", id="moved"),

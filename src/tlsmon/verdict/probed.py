@@ -224,13 +224,19 @@ class _Review:
         """Yield what is wrong with addresses of which the log knows nothing bad, and nothing good since the look."""
         whole = self._met[host, None]
         failing = [each for each in addresses if each.answers[self._level] == "no"]
-        news = [each for each in failing if self._is_news(self._met.get((host, each.ip)))]
+        news = [each for each in failing if self._is_news(each, self._met.get((host, each.ip)))]
         if news:
             since = f", and took mail well on {day(whole.good)}" if whole.good else ""
             yield _Finding(f"{host} {_fault(addresses, self._level)}{since}", disagrees=True)
 
-    def _is_news(self, met: _Met | None) -> bool:
-        return met is None or (not met.bad and (met.good is None or met.good <= self._time))
+    def _is_news(self, address: LookedAt, met: _Met | None) -> bool:
+        if met is None:
+            return True
+        if met.good is not None and met.good > self._time:
+            return False
+        # Clear text in the log does not tell that STARTTLS was refused; Postfix then returns the mail at once on a 5xx
+        # reply and leaves the other hosts untried (smtp_proto.c:smtp_start_tls).
+        return not met.bad or address.ending == "refused"
 
 
 def _fault(addresses: Sequence[LookedAt], level: str) -> str:

@@ -35,6 +35,7 @@ from tests.lab.world import Domain, Host, Tlsa, World
 
 YES, NO, UNKNOWN = "yes", "no", "unknown"
 BEFORE_THE_BANNER = ("smtpd_delay_reject", "no")
+OLD = "ALL:@SECLEVEL=0"
 RECEIVERS: dict[Receiver, tuple[str, str, str, str]] = {
     # encrypt, verify, secure, dane-only
     Receiver("p-good", POSTFIX, Certificate.TRUSTED_DOMAIN, tlsa=Tlsa.END_ENTITY): (YES, YES, YES, YES),
@@ -62,6 +63,10 @@ RECEIVERS: dict[Receiver, tuple[str, str, str, str]] = {
     Receiver("p-bogus", POSTFIX, tlsa=Tlsa.BOGUS): (YES, YES, YES, NO),
     Receiver("p-unsigned", POSTFIX, Certificate.TRUSTED_DOMAIN, signed=False): (YES, YES, YES, NO),
     Receiver("p-none", POSTFIX, settings=(("smtpd_tls_chain_files", ""), ("smtpd_tls_cert_file", "none"))): (
+        YES, NO, NO, NO,
+    ),
+    # OpenSSL's security level is 0 at encrypt, and 1 above that, which refuses TLS 1.0.
+    Receiver("p-tls10", POSTFIX, settings=(("smtpd_tls_protocols", "TLSv1"), ("tls_medium_cipherlist", OLD))): (
         YES, NO, NO, NO,
     ),
     Receiver("e-good", EXIM, Certificate.TRUSTED_DOMAIN, tlsa=Tlsa.END_ENTITY): (YES, YES, YES, YES),

@@ -76,16 +76,26 @@ def probe(
             count_bar("asking", streams=format_ in _STREAMS) as progress,
             closing(live.probe(wanted, asked, store, hours, progress)) as found,
         ):
-            results = _taken(found, format_)
+            late: list[str] = []
+            results = _taken(_noting_late(found, late), format_)
     except KeyboardInterrupt:
         tell("tlsmon: interrupted. What was found so far is stored; the same command with --max-age 24 goes on.")
         sys.stdout.flush()
         os._exit(_INTERRUPTED)  # an ordinary exit waits for every server that is still talking
+    if late:
+        tell(f"tlsmon: for {len(late):,} domains there was no time left; --file or --from-store goes on with them.")
     results = _in_order(results, wanted)
     if format_ is Format.JSON:
         say_json({"domains": [live.document(result) for result in results]})
     elif format_ is Format.TABLE:
         probe_tables.show(results, with_hosts=len(results) <= _SHOWN_WITH_HOSTS if hosts is None else hosts)
+
+
+def _noting_late(found: Iterator[DomainResult], late: list[str]) -> Iterator[DomainResult]:
+    for result in found:
+        if not result.finished:
+            late.append(result.domain)
+        yield result
 
 
 def _taken(found: Iterator[DomainResult], format_: Format) -> list[DomainResult]:

@@ -20,8 +20,8 @@ def remember(probes: Probes, results: Iterable[DomainResult], vantage: str) -> N
 
 def recall(probes: Probes, since: datetime, until: datetime) -> dict[str, DomainResult]:
     """Return the latest result for each domain in a time, without chains. Raises StoreError, DocumentError."""
-    rows = {row["domain"]: row["document"] for row in probes.between(since, until, documents=True)}
-    return {domain: from_document(json.loads(document)) for domain, document in rows.items()}
+    documents = probes.documents(since, until)
+    return {domain: from_document(json.loads(document)) for domain, document in documents.items()}
 
 
 def _row(result: DomainResult, vantage: str) -> dict[str, Any]:

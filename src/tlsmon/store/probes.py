@@ -4,7 +4,7 @@ The store's second table: what probes found, one row for each look at one domain
 It lies in the folder ``_probes`` of the store. What verdicts ask for stands in columns; ``document`` holds all of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -36,6 +36,7 @@ _ADDRESS: Final = pa.struct(
         *(pa.field(name, pa.string(), nullable=False) for name in ANSWERS),
     ]
 )
+ADDRESS: Final = tuple(field.name for field in _ADDRESS)
 COLUMNS: Final = pa.schema(
     [
         pa.field("time", _TIME, nullable=False),
@@ -75,22 +76,41 @@ class Probes:
             table.append_table(pa.Table.from_pylist(list(rows), schema=COLUMNS), {})
             table.compact()
 
-    def between(
-        self, since: datetime, until: datetime | None = None, *, documents: bool = False
-    ) -> list[dict[str, Any]]:
-        """
-        Return the looks from ``since`` up to and with ``until`` (aware; None: now), the oldest first.
+    def documents(self, since: datetime, until: datetime) -> dict[str, str]:
+        """Return the latest document for each domain from ``since`` to ``until`` (aware). Raises StoreError."""
+        found = self._query("domain, document", since, until)
+        return {row["domain"]: row["document"] for row in found.to_pylist()} if found else {}
 
-        With ``documents`` the columns time, vantage, domain and document only, else all but that. Raises StoreError.
+    def between(self, since: datetime, until: datetime | None = None) -> Iterator[dict[str, Any]]:
         """
+        Yield the looks from ``since`` up to and with ``until`` (aware; None: now) without documents, the oldest first.
+
+        ``addresses`` are tuples in the order of :data:`ADDRESS`. Raises StoreError.
+        """
+        found = self._query(", ".join(COLUMNS.names[:-1]), since, until)
+        for batch in found.to_batches() if found else ():
+            nested = batch.column("addresses")
+            values = [batch.column(name).to_pylist() for name in batch.schema.names if name != "addresses"]
+            names = [name for name in batch.schema.names if name != "addresses"]
+            for row, addresses in zip(zip(*values, strict=True), _tuples(nested), strict=True):
+                yield dict(zip(names, row, strict=True)) | {"addresses": addresses}
+
+    def _query(self, columns: str, since: datetime, until: datetime | None) -> pa.Table | None:
         if not Table.exists(self._location):
-            return []
-        wanted = ", ".join(["time", "vantage", "domain", "document"] if documents else COLUMNS.names[:-1])
+            return None
         when = f"time >= {_moment(since)}" + (f" AND time <= {_moment(until)}" if until else "")
-        sql = f"SELECT {wanted} FROM {NAME} WHERE {when} ORDER BY time, domain"  # noqa: S608, own names and times only
-        found = Table.open(self._location, _LAYOUT).query(sql)
-        rows: list[dict[str, Any]] = found.to_pylist()
-        return rows
+        sql = f"SELECT {columns} FROM {NAME} WHERE {when} ORDER BY time, domain"  # noqa: S608, own names and times only
+        return Table.open(self._location, _LAYOUT).query(sql)
+
+
+def _tuples(column: pa.Array) -> Iterator[list[tuple[Any, ...]]]:
+    """Yield the structs of each list as tuples: whole columns at a time, as there may be many."""
+    flat = column.flatten()
+    rows = list(zip(*(flat.field(name).to_pylist() for name in ADDRESS), strict=True))
+    start = 0
+    for length in column.value_lengths().to_pylist():
+        yield rows[start : start + length]
+        start += length
 
 
 def _moment(time: datetime) -> str:

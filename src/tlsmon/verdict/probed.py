@@ -124,7 +124,7 @@ def _reviewed(item: Judgement, seen: Sequence[Seen], level: str, looks: Looks) -
         return item
     review = _Review(look, level, seen)
     against = list(review.against())
-    contrary = _contrary(item, look, level)
+    contrary = _contrary(item, look, level) + review.ways_out(item)
     noted = [each.words for each in against] + contrary
     date = day(int(look.time.timestamp() * _MICROSECONDS))
     disagrees = item.mails > 0 and (bool(contrary) or any(each.disagrees for each in against))
@@ -197,6 +197,18 @@ class _Review:
             names = ", ".join(sorted(good))
             yield _Finding(f"no MX host took mail in the log, {names} did: the domain may have moved", disagrees=True)
 
+    def ways_out(self, item: Judgement) -> list[str]:
+        """Name hosts that pass and took no mail in the log, where it says that mail would be lost at the others."""
+        if item.verdict is not Verdict.LOSES or self._look.answers[self._level] != "some":
+            return []
+        passing = [
+            f"{host} (MX {addresses[0].preference})"
+            for host, addresses in self._look.hosts().items()
+            if (host, None) not in self._met and {each.answers[self._level] for each in addresses} == {"yes"}
+        ]
+        names = ", ".join(passing)
+        return [f"{names} passes and took no mail in the log: what the others lose may go there"] if passing else []
+
     def _new(self, host: str, addresses: Sequence[LookedAt]) -> Iterator[_Finding]:
         """Yield what is wrong with a host that took no mail in the log: a backup, or one that is new."""
         answers = {each.answers[self._level] for each in addresses}
@@ -212,13 +224,19 @@ class _Review:
         """Yield what is wrong with addresses of which the log knows nothing bad, and nothing good since the look."""
         whole = self._met[host, None]
         failing = [each for each in addresses if each.answers[self._level] == "no"]
-        news = [each for each in failing if self._is_news(self._met.get((host, each.ip)))]
+        news = [each for each in failing if self._is_news(each, self._met.get((host, each.ip)))]
         if news:
             since = f", and took mail well on {day(whole.good)}" if whole.good else ""
             yield _Finding(f"{host} {_fault(addresses, self._level)}{since}", disagrees=True)
 
-    def _is_news(self, met: _Met | None) -> bool:
-        return met is None or (not met.bad and (met.good is None or met.good <= self._time))
+    def _is_news(self, address: LookedAt, met: _Met | None) -> bool:
+        if met is None:
+            return True
+        if met.good is not None and met.good > self._time:
+            return False
+        # Clear text in the log does not tell that STARTTLS was refused; Postfix then returns the mail at once on a 5xx
+        # reply and leaves the other hosts untried (smtp_proto.c:smtp_start_tls).
+        return not met.bad or address.ending == "refused"
 
 
 def _fault(addresses: Sequence[LookedAt], level: str) -> str:

@@ -95,6 +95,20 @@ def test_forbidden_is_asked_when_allowed(run: Run, world: tuple[list[str], Zone]
     assert next(csv.DictReader(io.StringIO(allowed.stdout, newline="")))["encrypt"] == "yes"
 
 
+def test_no_time_left(run: Run, tmp_path: Path) -> None:
+    """What the time did not suffice for is said, is not stored, and is asked the next time."""
+    plays: dict[str, Play] = dict.fromkeys([f"127.0.4.{number}" for number in range(1, 5)], drip)
+    zone = "\n".join(f"slow.test. MX 1 mx{ip[-1]}.slow.test.\nmx{ip[-1]}.slow.test. A {ip}" for ip in plays)
+    with receiving(plays) as (port, _), serving(Zone(zone)) as server:
+        arguments = options(Settings(port=port, nameservers=(server,), conversation_seconds=5.0))
+        limit = ["--time-limit", "1", "--concurrency", "1", "--format", "csv"]
+        done = run("probe", "--file", "-", *arguments, *limit, text=b"slow.test")
+    assert done.returncode == 0
+    assert "late" in {row["why"] for row in csv.DictReader(io.StringIO(done.stdout, newline=""))}
+    assert done.stderr.startswith("tlsmon: for 1 domains there was no time left")
+    assert list((tmp_path / "store" / "_probes").glob("*.parquet")) == []
+
+
 def test_from_store(run: Run, world: tuple[list[str], Zone], tmp_path: Path) -> None:
     """The busiest recipient domains of the log are asked; recommend shows what was found."""
     (tmp_path / "mail.log").write_bytes(day(40))

@@ -20,10 +20,17 @@ YES, NO, UNKNOWN = "yes", "no", "unknown"
 DOMAIN = "example.com"
 
 
+def ip_of(name: str) -> str:
+    """Return the address that a host has in the stories."""
+    (first, *_) = observations(f"{name}=e")
+    assert first.address.ip
+    return first.address.ip
+
+
 def host(
     name: str,
     answer: str | Mapping[str, str] = YES,
-    ip: str = "192.0.2.1",
+    ip: str | None = None,
     *,
     preference: int = 10,
     ending: str = "encrypted",
@@ -32,10 +39,10 @@ def host(
 ) -> LookedAt:
     """Return an address of ``NAME.example.com``; ``answer``: at all levels, or by level."""
     answers = {str(level): answer if isinstance(answer, str) else answer.get(level, YES) for level in Level}
-    return LookedAt(f"{name}.{DOMAIN}", preference, ip, 25, ending, trust, not_after, answers)
+    return LookedAt(f"{name}.{DOMAIN}", preference, ip or ip_of(name), 25, ending, trust, not_after, answers)
 
 
-def clear(name: str, preference: int = 10, ip: str = "192.0.2.1") -> LookedAt:
+def clear(name: str, preference: int = 10, ip: str | None = None) -> LookedAt:
     """Return an address that does not offer STARTTLS."""
     return host(name, NO, ip, preference=preference, ending="not_offered", trust="untold")
 
@@ -89,8 +96,16 @@ def judged(story: str, *found: Look, level: Level = Level.ENCRYPT, validates: bo
         pytest.param("a=eeeee", look(host("a", UNKNOWN, ending="untold")), SAFE, "", id="seen, not tested"),
         pytest.param("a=eeeee", look(clear("a"), time=BEGIN), SAFE, "", id="the log is fresher"),
         pytest.param("a=ppppp", look(host("a")), LOSES, "only mail that passes can undo that", id="never undoes loss"),
+        pytest.param(
+            "a=ppppp", look(clear("a"), host("b", ip="192.0.2.9", preference=20)), LOSES,
+            "b.example.com (MX 20) passes and took no mail", id="a backup that was not needed",
+        ),
         pytest.param("a=epep", look(host("a")), DELAYS, "only mail that passes", id="never undoes delays"),
         pytest.param("a=e.e.e b=.p.p", look(host("a"), clear("b")), SAFE, "", id="the log knows it"),
+        pytest.param(
+            "a=e.e.e b=.p.p.", look(host("a"), host("b", NO, ending="refused")), UNPROVEN,
+            "b.example.com refuses STARTTLS", id="what a refusal bounces nobody reroutes",
+        ),
         pytest.param("a=eeeee", look(host("b")), UNPROVEN, "a.example.com did: the domain may have moved", id="moved"),
         pytest.param("a=eeeee", look(route="null"), UNPROVEN, "takes no mail (null MX)", id="null MX"),
         pytest.param("a=eeeee", look(route="missing"), UNPROVEN, "neither an MX record", id="gone"),

@@ -29,11 +29,12 @@ _LETTERS = {
 }
 
 
-def _ip(name: str) -> str:
+def ip_of(name: str) -> str:
+    """Return the address of a story's host."""
     return f"192.0.2.{ord(name[0])}"
 
 
-_EARLIER = {"q": frozenset({_ip("a")}), "k": frozenset({"?"})}
+_EARLIER = {"q": frozenset({ip_of("a")}), "k": frozenset({"?"})}
 
 
 def observations(story: str, domain: str = "example.com") -> Iterator[Observation]:
@@ -45,7 +46,7 @@ def observations(story: str, domain: str = "example.com") -> Iterator[Observatio
         if not found:
             continue
         other = name == "other"
-        address = Address(f"{name}.other.test" if other else f"{name}.{domain}", _ip(name), 25)
+        address = Address(f"{name}.other.test" if other else f"{name}.{domain}", ip_of(name), 25)
         for minute, letter in enumerate(letters):
             if letter != ".":
                 yield _observation("other.test" if other else domain, address, sender, letter, minute)

@@ -12,7 +12,7 @@ from maillog.exim.both_ways import EximBothWays
 from maillog.exim.inbound_screen import inbound_relevant
 from maillog.exim.screen import relevant as outbound_relevant
 from maillog.framing import EXIM
-from maillog.model import DeliveryReader, Mta, Record, Source
+from maillog.model import DeliveryReader, Direction, JsonValue, Mta, Record, Source
 from maillog.postfix.both_ways import PostfixBothWays
 from maillog.postfix.events import LOST
 from maillog.postfix.inbound_screen import PROGRAM, inbound_hits
@@ -27,10 +27,10 @@ class Format(NamedTuple):
     mta: Mta
     hits: Callable[[bytes], Iterator[int]]
     """Takes many lines; gives a position in each one that may matter, in any order, before more is known of it."""
-    new_reader: Callable[[str | None, str | None, tuple[IpNetwork, ...]], DeliveryReader]
+    new_reader: Callable[[str | None, str | None, tuple[IpNetwork, ...], Direction | None], DeliveryReader]
     """
     Makes the reader of one reporting host, and of one instance where the MTA's state is apart by instance. Gets the
-    networks that count as internet wherever they are.
+    networks that count as internet wherever they are, and which direction to read if not both.
     """
 
 
@@ -53,11 +53,13 @@ def _exim_hits(text: bytes) -> Iterator[int]:
         position += len(line)
 
 
-POSTFIX = Format(Mta.POSTFIX, _postfix_hits, lambda host, _instance, internet: PostfixBothWays(host, internet))
+POSTFIX = Format(
+    Mta.POSTFIX, _postfix_hits, lambda host, _instance, internet, only: PostfixBothWays(host, internet, only)
+)
 EXIM_LOG = Format(
     Mta.EXIM,
     _exim_hits,
-    lambda host, instance, internet: EximBothWays(Source(Mta.EXIM, host, instance), internet),
+    lambda host, instance, internet, _only: EximBothWays(Source(Mta.EXIM, host, instance), internet),
 )
 FORMATS = (POSTFIX, EXIM_LOG)
 
@@ -96,7 +98,18 @@ def _of_postfix(record: Record) -> bool:
 
 
 def new_reader(
-    mta: Mta, host: str | None, instance: str | None, internet: tuple[IpNetwork, ...] = ()
+    key: tuple[Mta, str | None, str | None], internet: tuple[IpNetwork, ...] = (), only: Direction | None = None
 ) -> DeliveryReader:
     """Return a reader without any state for a key of :func:`reader_key`."""
-    return next(entry for entry in FORMATS if entry.mta is mta).new_reader(host, instance, internet)
+    mta, host, instance = key
+    return next(entry for entry in FORMATS if entry.mta is mta).new_reader(host, instance, internet, only)
+
+
+def joined(outbound: JsonValue, inbound: JsonValue) -> JsonValue:
+    """Return the states of readers, as lists of key and state, from those of either direction."""
+    others = {tuple(key): state for *key, state in inbound if key[0] == Mta.POSTFIX}
+    states = []
+    for *key, state in outbound:
+        other = others.pop(tuple(key), None)
+        states.append([*key, state if other is None else PostfixBothWays.joined(state, other)])
+    return states + [[*key, state] for key, state in others.items()]

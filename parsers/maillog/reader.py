@@ -10,11 +10,12 @@ from datetime import UTC, datetime, tzinfo
 from functools import partial
 from typing import NamedTuple, cast
 
+from maillog import formats
 from maillog.counts import Counts
 from maillog.errors import CarryError
 from maillog.formats import new_reader, reader_key, relevant_lines
 from maillog.framing import Framer, FrameSettings, Unframed
-from maillog.model import Delivery, DeliveryReader, JsonValue, Mta, Relay, Scope, Unread
+from maillog.model import Delivery, DeliveryReader, Direction, JsonValue, Mta, Relay, Scope, Unread
 from maillog.postfix.both_ways import PostfixBothWays
 from maillog.postfix.lane import Head, Lane, head_of
 from maillog.scope import IpNetwork, in_networks
@@ -71,9 +72,15 @@ class Reading(NamedTuple):
 class LogReader:
     """Reads one log, piece after piece."""
 
-    def __init__(self, settings: ReadSettings, carry: JsonValue = None) -> None:
-        """Begin with what :meth:`carry` gave at the end of the piece before, if any. Raises CarryError."""
+    def __init__(self, settings: ReadSettings, carry: JsonValue = None, only: Direction | None = None) -> None:
+        """
+        Begin with what :meth:`carry` gave at the end of the piece before, if any. Raises CarryError.
+
+        ``only``: read the mail of one direction, so that two readers, each with a processor of its own, can share the
+        work; :func:`joined` puts what they carry together again. Exim, and what cannot be framed, count as outbound.
+        """
         self._settings = settings
+        self._only = only
         latest = settings.latest or datetime.now(tz=UTC)
         self._framer = Framer(FrameSettings(settings.host, settings.zone, latest))
         self._readers: dict[tuple[Mta, str | None, str | None], DeliveryReader] = {}
@@ -95,12 +102,14 @@ class LogReader:
         end = max(piece.rfind(b"\n") + 1, begin)
         for start, stop in _long_lines(piece, begin, end):
             self._read_lines(piece, begin, start, found, unread)
-            unread.append(self._too_long(start, piece[start : start + UNREAD_TEXT]))
+            if self._only is not Direction.INBOUND:
+                unread.append(self._too_long(start, piece[start : start + UNREAD_TEXT]))
             self._lines += 1
             begin = stop
         self._read_lines(piece, begin, end, found, unread)
         if len(piece) - end > LINE_MAX:
-            unread.append(self._too_long(end, piece[end : end + UNREAD_TEXT]))
+            if self._only is not Direction.INBOUND:
+                unread.append(self._too_long(end, piece[end : end + UNREAD_TEXT]))
             self._skipping = True
             end = len(piece)
         self._offset += end
@@ -113,6 +122,11 @@ class LogReader:
         self._counting = False
         self._counts.add(reading.deliveries)
         return reading._replace(deliveries=[])
+
+    @property
+    def hosts(self) -> int:
+        """How many hosts have lines in this log, at most."""
+        return len(self._readers)
 
     @property
     def groups(self) -> int:
@@ -134,7 +148,7 @@ class LogReader:
         ``rest`` is the unfinished last line, as far as it is there; it is read as if it was whole.
         """
         if rest:
-            ahead = LogReader(self._settings, self.carry())
+            ahead = LogReader(self._settings, self.carry(), self._only)
             reading = ahead.read(rest + b"\n")
             return reading.deliveries + ahead.held()
         return self._scoped([delivery for reader in self._readers.values() for delivery in reader.held()])
@@ -177,7 +191,7 @@ class LogReader:
         cursor = 0
         for start, stop in relevant_lines(text):
             line = text[start:stop]
-            reason = self._read_line(line, found)
+            reason = self._shown_by_me(self._read_line(line, found))
             if reason:
                 self._lines += text.count(b"\n", cursor, start)
                 cursor = start
@@ -195,9 +209,8 @@ class LogReader:
             return None
         lane = self._lanes.get(head)
         if lane is None:
-            lane = self._lanes[head] = Lane(
-                head, partial(self._postfix, head.host), self._framer.time_of, self._read_text
-            )
+            reader = partial(self._postfix, head.host)
+            lane = self._lanes[head] = Lane(head, reader, self._framer.time_of, self._read_text, self._only)
         return lane
 
     def _read_with(self, lane: Lane, text: bytes, begin: int, found: list[Delivery], unread: list[UnreadLine]) -> None:
@@ -209,7 +222,7 @@ class LogReader:
             problems += lane.read(decoded, cursor, start + 1, found, counting=self._counting)
             line = decoded[start + 1 : stop]
             if next(relevant_lines(f"{line}\n".encode()), None):
-                reason = self._read_text(line, found)
+                reason = self._shown_by_me(self._read_text(line, found))
                 if reason:
                     problems.append((line, reason))
             cursor = stop
@@ -232,6 +245,10 @@ class LogReader:
             place, search = found, found + 1
             unread.append(UnreadLine(number, self._offset + begin + offset, reason, line[:UNREAD_TEXT]))
 
+    def _shown_by_me(self, reason: str | None) -> str | None:
+        """Leave lines without a frame to the other reader where there is one."""
+        return None if reason is NO_FRAME and self._only is Direction.INBOUND else reason
+
     def _read_text(self, line: str, found: list[Delivery]) -> str | None:
         return self._read_line(line.encode("utf-8", "surrogatepass"), found)
 
@@ -242,6 +259,8 @@ class LogReader:
             return NO_FRAME if record is Unframed.NO_FRAME and not line[:1].isspace() else None
         reason = None
         key = reader_key(record)
+        if key and key[0] is Mta.EXIM and self._only is Direction.INBOUND:
+            return None
         for item in self._reader(key, found).feed(record) if key else ():
             if isinstance(item, Unread):
                 reason = item.reason
@@ -255,7 +274,7 @@ class LogReader:
         if reader is None:
             if len(self._readers) >= HOSTS_LIMIT:
                 found += self._readers.pop(next(iter(self._readers))).held()
-            reader = self._readers[key] = new_reader(*key, self._settings.internet)
+            reader = self._readers[key] = new_reader(key, self._settings.internet, self._only)
         return reader
 
     def _postfix(self, host: str) -> PostfixBothWays:
@@ -282,12 +301,22 @@ class LogReader:
             self._framer.restore(carry["framing"])
             for mta, host, instance, state in carry["readers"]:
                 key = (Mta(mta), host, instance)
-                reader = self._readers[key] = new_reader(*key, self._settings.internet)
+                reader = self._readers[key] = new_reader(key, self._settings.internet, self._only)
                 reader.restore(state)
             self._lines, self._offset = int(carry["lines"]), int(carry["offset"])
             self._skipping = bool(carry["skipping"])
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise CarryError("The saved reading state is damaged.") from error
+
+
+def joined(outbound: JsonValue, inbound: JsonValue) -> JsonValue:
+    """Return what one reader would carry, from what two readers of the same pieces carry, one for each direction."""
+    lasts = [one["framing"]["last"] for one in (outbound, inbound) if one["framing"]["last"]]
+    last = max(lasts, key=datetime.fromisoformat, default=None)
+    return outbound | {
+        "framing": outbound["framing"] | {"last": last},
+        "readers": formats.joined(outbound["readers"], inbound["readers"]),
+    }
 
 
 def read_piece(piece: bytes, carry: JsonValue, settings: ReadSettings) -> tuple[Reading, JsonValue]:

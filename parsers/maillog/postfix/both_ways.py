@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from maillog.errors import CarryError
-from maillog.model import Delivery, Found, JsonValue, Record
+from maillog.model import Delivery, Direction, Found, JsonValue, Record
 from maillog.postfix.deliveries import LOSS_LASTS, PostfixDeliveries
 from maillog.postfix.events import ConfigurationRead, LinesLost, read_event
 from maillog.postfix.inbound import Inbound
@@ -16,10 +16,13 @@ class PostfixBothWays:
     """
     The state of one reporting host; see :class:`maillog.model.DeliveryReader`.
 
-    ``internet``: networks that count as internet wherever they are.
+    ``internet``: networks that count as internet wherever they are. ``only``: read one direction, and keep the state of
+    the other one as it is.
     """
 
-    def __init__(self, host: str | None, internet: tuple[IpNetwork, ...] = ()) -> None:
+    def __init__(self, host: str | None, internet: tuple[IpNetwork, ...] = (), only: Direction | None = None) -> None:
+        self._outward = only is not Direction.INBOUND
+        self._inward = only is not Direction.OUTBOUND
         self.outbound = PostfixDeliveries(host)
         self.inbound = Inbound(host, internet)
 
@@ -27,12 +30,13 @@ class PostfixBothWays:
         """Take the next record; return what is now known."""
         match record.program:
             case "smtpd":
-                return self.inbound.feed(record)
+                return self.inbound.feed(record) if self._inward else []
             case "smtp" | "lmtp" | "tlsproxy" | "local" | "virtual" | "pipe":
-                return self.outbound.feed(record)
-            case "qmgr":
-                return [*self.outbound.feed(record), *self.inbound.sender(record)]
-        return [*self.outbound.feed(record), *self._system(record)]
+                return self.outbound.feed(record) if self._outward else []
+        found = self.outbound.feed(record) if self._outward else []
+        if self._inward:
+            found += self.inbound.sender(record) if record.program == "qmgr" else self._system(record)
+        return found
 
     def _system(self, record: Record) -> list[Delivery]:
         match read_event(record):
@@ -44,11 +48,17 @@ class PostfixBothWays:
 
     def held(self) -> list[Delivery]:
         """Return what waits, judged as if the log ended here."""
-        return self.outbound.held() + self.inbound.held()
+        held = self.outbound.held() if self._outward else []
+        return held + (self.inbound.held() if self._inward else [])
 
     def carry(self) -> JsonValue:
         """Return the state as JSON."""
         return self.outbound.carry() | {_INBOUND: self.inbound.carry()}
+
+    @staticmethod
+    def joined(outbound: JsonValue, inbound: JsonValue) -> JsonValue:
+        """Return the state of both directions, each from a reader that read only that one."""
+        return outbound | {_INBOUND: inbound[_INBOUND]}
 
     def restore(self, carry: JsonValue) -> None:
         """Put back what :meth:`carry` gave. Raises CarryError where it does not fit."""

@@ -74,6 +74,8 @@ _QMGR = (
     r"(qmgr\[\d{1,10}\]: ([0-9A-Za-z]{5,32}): from=<([^<>\n]*)>, size=\d{1,20}, nrcpt=\d{1,9} \(queue active\)"
     r"(?![^\n]))"
 )
+# As many groups that never match, for a lane of one direction.
+_NO_SMTP, _NO_SMTPD, _NO_QMGR = ("(?!)" + "()" * re.compile(one).groups for one in (_SMTP, _SMTPD, _QMGR))
 _PHRASES_LIMIT = 50_000
 
 
@@ -127,6 +129,7 @@ class Lane:
         reader: Callable[[], PostfixBothWays],
         time_of: Callable[[bytes], datetime | None],
         frame_and_read: Callable[[str, list[Delivery]], str | None],
+        only: Direction | None = None,
     ) -> None:
         """
         ``reader`` gives the reader of the head's host, which is asked for with the first line.
@@ -141,7 +144,12 @@ class Lane:
         self._time_of = time_of
         text = re.escape(head.text)
         stamp = f".{{{head.width}}}"
-        self._lines = re.compile(rf"\n({stamp}){text}(?:{_SMTP}|{_SMTPD}|{_QMGR})", re.ASCII)
+        wanted = {None: f"{_SMTP}|{_SMTPD}|{_QMGR}", Direction.INBOUND: f"{_NO_SMTP}|{_SMTPD}|{_QMGR}"}
+        wanted[Direction.OUTBOUND] = f"{_SMTP}|{_NO_SMTPD}|{_QMGR}"
+        self._lines = re.compile(rf"\n({stamp}){text}(?:{wanted[only]})", re.ASCII)
+        self._after_begin = re.compile(rf"\n({stamp}){text}(?:{_SMTP}|{_NO_SMTPD}|{_NO_QMGR})", re.ASCII)
+        self._only = only
+        self._begun = False
         known = rf"smtp\[\d{{1,10}}\]: |(?:(?:submissions?|smtps)/)?smtpd\[\d{{1,10}}\]: |{_QMGR}|{OTHERS}"
         self._rest = re.compile(rf"\n(?!{stamp}{text}(?:{known}))[^\n]+", re.ASCII)
         self._source = Source(Mta.POSTFIX, head.host, head.instance)
@@ -184,11 +192,12 @@ class Lane:
         What is decided is added to ``found``; with ``counting`` the common case is counted instead. Returns lines that
         could not be read, each with the reason.
         """
-        lines = self._lines.findall(text, begin, end)
         unread: list[tuple[str, str]] = []
+        lines = (self._after_begin if self._begun else self._lines).findall(text, begin, end)
         if not lines:
             return unread
         reader = self._reader()
+        self._begun = self._only is Direction.OUTBOUND and reader.outbound.begun
         deliveries, inbound = reader.outbound, reader.inbound
         last_stamp, at = "", self._at  # lines of others stood between, so the stamp is read anew
         known, meetings, tallies = self._known, self._meetings, self._tallies
@@ -203,7 +212,7 @@ class Lane:
                 if not last_stamp:
                     whole = self._whole(stamp, pid, line, service, server, said, begins)
                     reason = self._frame_and_read(whole, found)
-                    if reason:
+                    if reason and not (begins and self._only is Direction.OUTBOUND):
                         unread.append((whole, reason))
                     continue
             if server:
@@ -214,7 +223,10 @@ class Lane:
                         found.append(item)
                 continue
             if mail:
-                deliveries.begins(self._time)
+                if self._only is not Direction.INBOUND:
+                    deliveries.begins(self._time)
+                if self._only is Direction.OUTBOUND:
+                    continue
                 found += inbound.accepted(self._time, mail, self._sender_domain(sender))
                 continue
             process = known.get(pid)

@@ -14,8 +14,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from maillog.counts import Counts
 from maillog.errors import DamagedSourceError, UnreadableSourceError
 from maillog.reader import LogReader, ReadSettings, UnreadLine
+from tlsmon.ingest.halves import HOSTS_MAX, Halves, can_share
 from tlsmon.ingest.identity import Place, Trail
 from tlsmon.ingest.report import NoProgress, Progress
 from tlsmon.ingest.stop import Stop, StoppedError
@@ -26,6 +28,9 @@ from tlsmon.store.positions import Positions, Step
 
 GROUPS_LIMIT: Final = 100_000
 """Groups in memory before a commit, some 50 MB; a day of a busy server stays below."""
+
+SHARED_FROM: Final = 1 << 24
+"""Bytes after which a second process has paid for its start."""
 
 COMMIT_SECONDS: Final = 60.0
 """For logs that never end: what was read is committed at least so often."""
@@ -65,12 +70,16 @@ class LogIngest:
         self._before = place.bookmark
         self._predecessor = predecessor
         state = predecessor.bookmark if predecessor else place.bookmark
-        self._reader = LogReader(settings, state.carry if state else None)
+        self._settings = settings
+        reader = LogReader(settings, state.carry if state else None)
         if predecessor:
-            self._reader.next_log()
+            reader.next_log()
+        self._reader: LogReader | Halves = reader
         self._held: Sequence[Row] = state.held if state else ()
         self._trail = Trail(place.bookmark, place.window)
         self._rest = b""
+        self._came = 0
+        self._counts = Counts()
         self._lines = self._unread_lines = 0
         self.totals = place.bookmark.totals if place.bookmark else Totals()
 
@@ -83,6 +92,13 @@ class LogIngest:
         Raises UnreadableSourceError after committing what could be read, DamagedSourceError without, ConflictError,
         StoreError.
         """
+        try:
+            self._run(listeners, family, complete=complete)
+        finally:
+            if isinstance(self._reader, Halves):
+                self._reader.close()
+
+    def _run(self, listeners: Listeners, family: str | None, *, complete: bool) -> None:
         committed = time.monotonic()
         try:
             for piece in self._waited(listeners.stop):
@@ -112,11 +128,24 @@ class LogIngest:
             yield piece
 
     def _read(self, piece: bytes, listeners: Listeners) -> None:
+        self._share(len(piece))
         text = self._rest + piece
         consumed = self._take(text, listeners)
         self._trail.extend(text[:consumed])
         self._rest = text[consumed:]
         listeners.progress.advance(len(piece))
+
+    def _share(self, size: int) -> None:
+        """Read with two processes once much has come; with one again where the lines turn out to be of many hosts."""
+        self._came += size
+        reader = self._reader
+        if isinstance(reader, LogReader) and self._came > SHARED_FROM and can_share(reader):
+            self._counts.merge(reader.take())
+            self._reader = Halves(self._settings, reader.carry())
+        elif isinstance(reader, Halves) and reader.hosts > HOSTS_MAX:
+            self._counts.merge(reader.take())
+            self._reader = LogReader(self._settings, reader.carry())
+            reader.close()
 
     def _finish(self, listeners: Listeners) -> None:
         self._take(self._rest + b"\n", listeners)
@@ -135,8 +164,9 @@ class LogIngest:
         provisional = Rollup(provisional=True)
         provisional.add(self._reader.held(self._rest))
         held = provisional.rows()
-        decided = Rollup()
-        decided.merge(self._reader.take())
+        self._counts.merge(self._reader.take())
+        decided = Rollup(self._counts)
+        self._counts = Counts()
         rows = [*decided.rows(), *provisional_change(self._held, held)]
         if self._trail.end == (self._before.offset if self._before else 0) and not rows:
             return

@@ -18,17 +18,14 @@ __all__ = ["Rollup", "merged", "microseconds", "provisional_change", "settled"]
 class Rollup:
     """Turns counted deliveries into rows."""
 
-    def __init__(self, *, provisional: bool = False) -> None:
+    def __init__(self, counts: Counts | None = None, *, provisional: bool = False) -> None:
+        """Begin with deliveries that are counted already, if any."""
         self._provisional = provisional
-        self._counts = Counts()
+        self._counts = counts or Counts()
 
     def add(self, deliveries: Iterable[Delivery]) -> None:
         """Add deliveries, in any order."""
         self._counts.add(deliveries)
-
-    def merge(self, counts: Counts) -> None:
-        """Add deliveries that are counted already."""
-        self._counts.merge(counts)
 
     def rows(self) -> list[Row]:
         """Return the rows of everything added so far, each key once."""

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from maillog import Delivery, LogReader, ReadSettings, Relay, Scope, UnreadLine
 from maillog.counts import Counts
-from maillog.model import Found, JsonValue
+from maillog.model import Direction, Found, JsonValue
 from maillog.postfix import lane
+from maillog.reader import joined
 
 SETTINGS = ReadSettings(latest=datetime(2026, 12, 1, tzinfo=UTC), internet=(ip_network("10.0.0.0/8"),))
 
@@ -239,3 +240,34 @@ def test_the_common_lines_take_the_lane() -> None:
     assert len(found) == 9
     assert found[0].relay == Relay("mx1.a.example", "198.51.100.1", 25, Scope.INTERNET)
     assert len(slow) == 2, "each phrase is learned once"
+
+
+def halved(text: bytes, cuts: list[int]) -> tuple[Counts, list[UnreadLine], dict[str, Any]]:
+    """Count a log with two readers, one for each direction, which are joined at every cut."""
+    counts, unread, carry, rest = Counts(), [], None, b""
+    for piece in pieces_of(text, cuts):
+        readers = [LogReader(SETTINGS, carry, only) for only in (Direction.OUTBOUND, Direction.INBOUND)]
+        readings = [reader.count(rest + piece) for reader in readers]
+        rest = (rest + piece)[readings[0].consumed :]
+        for reader, reading in zip(readers, readings, strict=True):
+            unread += reading.unread
+            counts.merge(reader.take())
+        carry = joined(*(reader.carry() for reader in readers))
+    assert carry is not None
+    return counts, sorted(unread), by_key(carry)
+
+
+def by_key(carry: JsonValue) -> dict[str, Any]:
+    """Return what is carried without the order of the hosts, which no result depends on while they are few."""
+    return {**carry, "readers": {tuple(key): state for *key, state in carry["readers"]}}
+
+
+@settings(deadline=None)
+@given(st.lists(lines, min_size=1, max_size=40), iso_stamps, st.lists(st.integers(0, 10_000), max_size=4))
+def test_two_readers_count_what_one_counts(some: list[Line], iso: bool, cuts: list[int]) -> None:
+    """The directions can be read apart, and what is carried put together again, wherever the log is cut."""
+    text = log_of(some, iso=iso)
+    counts, unread, carry = counted(text, cuts)
+    apart, unread_apart, carry_apart = halved(text, cuts)
+    assert apart.groups == counts.groups
+    assert (unread_apart, carry_apart) == (unread, by_key(carry))

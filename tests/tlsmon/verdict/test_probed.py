@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from tests.tlsmon.verdict.stories import START, ip_of, observations
+from tests.tlsmon.verdict.stories import START, observations
 
 from tlsmon.evidence.looks import Look, LookedAt, gathered
 from tlsmon.evidence.model import Observation

@@ -1,0 +1,52 @@
+"""A log read by two processes gives the table that one gives."""
+
+from pathlib import Path
+
+import pytest
+from bench.postfix_log import PostfixLog
+from bench.world import World
+from tests.tlsmon.logs import contents, ingest
+
+from maillog.reader import LogReader, ReadSettings
+from tlsmon.errors import TlsmonError
+from tlsmon.ingest import one
+from tlsmon.ingest.halves import Halves
+
+
+def text() -> bytes:
+    """Return a log of mail in both directions, with lines of others in between."""
+    lines = list(PostfixLog(World(3, domains=50, providers=9), 400).lines())
+    for place in range(0, len(lines), 97):
+        lines[place] += "Mar  2 01:00:00 mail postfix/smtp[7]: Trusted TLS connection established to nobody\n"
+        lines[place] += (
+            "Mar  2 01:00:00 other postfix/smtpd[8]: connect from a.example[192.0.2.1]\nrubbish /smtp[1]: x\n"
+        )
+    return "".join(lines).encode()
+
+
+@pytest.mark.parametrize("cut", [0, 50_000, 120_001])
+def test_two_processes_give_the_table_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut: int) -> None:
+    """Rows, lines, unread lines and what the next ingest goes on from are the same."""
+    log, content = tmp_path / "mail.log", text()
+    reports = {}
+    for name, shared_from in (("alone", 1 << 60), ("shared", 0)):
+        monkeypatch.setattr(one, "SHARED_FROM", shared_from)
+        monkeypatch.setattr("os.cpu_count", lambda: 2)
+        log.write_bytes(content[:cut])
+        ingest(tmp_path / name, log)
+        log.write_bytes(content)
+        [reports[name]] = ingest(tmp_path / name, log).logs
+        assert ingest(tmp_path / name, log).new_deliveries == 0
+    assert reports["alone"] == reports["shared"]
+    assert reports["shared"].unread_lines > 0
+    assert contents(tmp_path / "alone") == contents(tmp_path / "shared")
+
+
+def test_a_process_that_dies_is_told() -> None:
+    """Nothing is silently half read."""
+    with Halves(ReadSettings(), LogReader(ReadSettings()).carry()) as halves:
+        halves.count(text())
+        halves._process.kill()
+        halves._process.wait()
+        with pytest.raises(TlsmonError, match="ended early"):
+            halves.take()

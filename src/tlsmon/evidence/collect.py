@@ -93,7 +93,8 @@ def _observations(found: pa.Table) -> list[Observation]:
         sender = senders.get(who) or senders.setdefault(who, Sender(mta, reporter, instance))
         if earlier not in sets:
             sets[earlier] = frozenset(earlier.split(","))
-        items.append(Observation(domain, address, sender, *rest, attempts, first, last, sets[earlier]))
+        words = (domain, address, sender, *rest, attempts, first, last, sets[earlier])
+        items.append(Observation(*words))
     return items
 
 

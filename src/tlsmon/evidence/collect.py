@@ -1,7 +1,12 @@
 """Rows of the store -> observations of a window."""
 
+import contextlib
+import gc
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+
+import pyarrow as pa
 
 from tlsmon.evidence.model import Address, Observation, Sender
 from tlsmon.rollup.model import Direction
@@ -41,11 +46,12 @@ def observations(
             SELECT {_KEYS}, hour, SUM(count) AS count, "first", "last" FROM {NAME} WHERE provisional AND {where}
             GROUP BY {_KEYS}, hour, "first", "last" HAVING SUM(count) <> 0
         )
-        GROUP BY {_KEYS}, date_trunc('day', hour)
+        GROUP BY {_KEYS}, date_trunc('day', arrow_cast(hour, 'Timestamp(Microsecond, None)'))
         """  # noqa: S608, own names and times only
     )
-    read = _observation if direction is Direction.OUTBOUND else _arrival
-    return [read(row) for batch in found.to_batches() for row in batch.to_pylist()]
+    with _without_collection():
+        items = _observations(found)
+        return items if direction is Direction.OUTBOUND else [*map(_arrival, items, _values(found["sender_domain"]))]
 
 
 def end(table: Table, direction: Direction = Direction.OUTBOUND) -> datetime:
@@ -67,27 +73,47 @@ def _moment(time: datetime) -> str:
     return f"TIMESTAMP '{time.isoformat()}'"
 
 
-def _arrival(row: dict[str, Any]) -> Observation:
-    """Return a row of mail that came in; a client without a name is known by its address."""
-    found = _observation(row)
+def _arrival(found: Observation, sender_domain: str) -> Observation:
+    """Return mail that came in; a client without a name is known by its address."""
     client = found.address._replace(host=found.address.host or found.address.ip or "")
-    return found._replace(domain=row["sender_domain"], address=client, direction=Direction.INBOUND)
+    return found._replace(domain=sender_domain, address=client, direction=Direction.INBOUND)
 
 
-def _observation(row: dict[str, Any]) -> Observation:
-    return Observation(
-        row["recipient_domain"],
-        Address(row["mx_host"] or "", row["mx_ip"], row["mx_port"]),
-        Sender(row["mta"], row["host"], row["instance"]),
-        row["security"],
-        row["authentication"],
-        row["protocol"],
-        row["cipher"],
-        row["outcome"],
-        row["cause"],
-        row["level"],
-        row["attempts"],
-        row["first"],
-        row["last"],
-        frozenset(row["earlier"].split(",")) if row["earlier"] else frozenset(),
-    )
+def _observations(found: pa.Table) -> list[Observation]:
+    """Return the rows as observations. Equal texts, addresses and senders are one object, which saves most of them."""
+    addresses: dict[tuple[str | None, ...], Address] = {}
+    senders: dict[tuple[str | None, ...], Sender] = {}
+    sets: dict[str | None, frozenset[str]] = {None: frozenset(), "": frozenset()}
+    items = []
+    for domain, _, host, ip, port, mta, reporter, instance, *rest, earlier, attempts, first, last in zip(
+        *map(_values, found.columns), strict=True
+    ):
+        where, who = (host, ip, port), (mta, reporter, instance)
+        address = addresses.get(where) or addresses.setdefault(where, Address(host or "", ip, port))
+        sender = senders.get(who) or senders.setdefault(who, Sender(mta, reporter, instance))
+        if earlier not in sets:
+            sets[earlier] = frozenset(earlier.split(","))
+        words = (domain, address, sender, *rest, attempts, first, last, sets[earlier])
+        items.append(Observation(*words))
+    return items
+
+
+def _values(column: pa.ChunkedArray) -> list[Any]:
+    if pa.types.is_integer(column.type):
+        numbers: list[int | None] = column.to_pylist()
+        return numbers
+    encoded = column.cast(pa.string()).combine_chunks().dictionary_encode()
+    words = [*encoded.dictionary.to_pylist(), None]
+    return [words[index] for index in encoded.indices.fill_null(len(words) - 1).to_pylist()]
+
+
+@contextlib.contextmanager
+def _without_collection() -> Iterator[None]:
+    """Keep the garbage collector from walking through a million new values again and again; none is in a cycle."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

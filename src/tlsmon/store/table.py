@@ -151,7 +151,8 @@ class Table:
         nothing = ", ".join(f"CAST(NULL AS VARCHAR) AS {column}" for column in missing)
         whole = f"WITH {NAME} AS (SELECT *, {nothing} FROM {name}) {sql}" if missing else sql  # noqa: S608, own names
         with explained(self.location):
-            return pa.table(QueryBuilder().register(name, self._table).execute(whole).read_all())
+            answer = QueryBuilder().register(name, self._table).execute(whole)
+            return pa.RecordBatchReader.from_stream(answer).read_all()  # pa.table() would import pandas
 
     def _missing(self) -> list[str]:
         """Return the columns that the table lacks because it is of an older version."""
@@ -178,7 +179,7 @@ class Table:
         Rows and transactions stay as they are. Where another process changes the table meanwhile, it is left for
         the next time. Raises StoreError.
         """
-        sizes = pa.table(self._table.get_add_actions(flatten=True))["size_bytes"].to_pylist()
+        sizes = self._table.get_add_actions(flatten=True)["size_bytes"].to_pylist()
         if sum(size < _LARGE_FILE for size in sizes) < _SMALL_FILES:
             return False
         with explained(self.location), contextlib.suppress(CommitFailedError):

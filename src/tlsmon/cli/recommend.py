@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from tlsmon import api, config
-from tlsmon.api import Direction, Judgement, Level, Probed, Recommendation
+from tlsmon.api import Direction, Judgement, Level, Probed, Recommendation, Verdict
 from tlsmon.cli.formats import Format, TableJsonCsv
 from tlsmon.cli.judging import Asked, judging
 from tlsmon.cli.options import DirectionOption, Store
@@ -120,6 +120,9 @@ def _show_headline(found: Recommendation) -> None:
     disagree = sum(item.probed is not None and item.probed.disagrees for item in found.judgements)
     if disagree:
         say(f"Note: log and probe disagree about {disagree:,} domains; the reasons say how.")
+    no_probe = not any(item.probed for item in found.judgements)
+    if found.level != Level.ENCRYPT and no_probe and found.verdicts(Verdict.UNPROVEN):
+        say("Note: logs tell little of names and DNS; `tlsmon probe --from-store` asks the recipients.")
     if found.direction is Direction.INBOUND:
         _show_inbound(found)
     elif found.smarthost:

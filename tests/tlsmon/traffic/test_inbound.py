@@ -1,7 +1,6 @@
 """What comes in, from the log to the answer: traffic by sender and client, and who would be refused."""
 
 import json
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -45,12 +44,6 @@ def test_traffic_is_what_clients_saw(sample: Store) -> None:
     assert total.deliveries == total.sent + 4  # handshakes that failed
     assert api.sentence(found).endswith(f"were encrypted; {total.plaintext} came in clear.")
     assert found.silences == []
-
-
-GROUPS: dict[Group, Callable[[dict[str, object]], str]] = {
-    Group.DOMAIN: lambda row: str(row["sender"]).rpartition("@")[2].lower() or "<>",
-    Group.CLIENT: lambda row: str(row["client"]),
-}
 
 
 def test_by_domain_and_client(sample: Store) -> None:

@@ -207,7 +207,7 @@ def _standing_now(item: Seen, behaviour: Behaviour | None) -> Standing:
 
 def bounces_at_once(observation: Observation, level: str) -> bool:
     """
-    Tell whether the refusal is final.
+    Tell whether the refusal is final, or the mail was in fact returned when its queue lifetime was over.
 
     Postfix bounces on a 5xx reply to STARTTLS and leaves the other MX hosts untried (``smtp_proto.c:smtp_start_tls``);
     Exim's hosts_require_dane bounces where a secure TLSA record is missing (``smtp.c:check_force_dane_conn``).
@@ -215,6 +215,6 @@ def bounces_at_once(observation: Observation, level: str) -> bool:
     """
     if observation.direction is Direction.INBOUND:
         return True
-    if observation.cause == "tls_refused" and observation.outcome == "bounced":
+    if observation.outcome == "expired" or (observation.cause == "tls_refused" and observation.outcome == "bounced"):
         return True
     return level == "dane-only" and observation.sender.mta == "exim"

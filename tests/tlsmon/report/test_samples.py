@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from tlsmon.cli.app import app
 
-SAMPLES = sorted(str(path) for path in (Path(__file__).parents[3] / "sample_logs").glob("*/*log*"))
+SAMPLES = sorted(str(path) for path in (Path(__file__).parents[3] / "sample_logs").glob("*/*log"))
 RUNNER = CliRunner()
 
 pytestmark = pytest.mark.skipif(not shutil.which("pdftotext"), reason="needs poppler-utils")

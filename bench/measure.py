@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-_LOOK = 0.02
+_LOOK = 0.2
 
 
 class Sample(NamedTuple):

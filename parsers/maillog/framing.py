@@ -47,6 +47,7 @@ _MONTHS = {
 # Lines may stand a little out of order; more than this back is the second run through a repeated hour.
 _OUT_OF_ORDER = timedelta(minutes=5)
 _DAY = timedelta(days=1)
+_LAST_SECOND = 59
 _HALF_YEAR = timedelta(days=183)
 # Years within which there is a 29th of February.
 _LEAP = 8
@@ -92,6 +93,8 @@ class Framer:
         self._last: datetime | None = None
         self._parts: dict[str, list[str | None]] = {}
         self._stamp = b""
+        self._minute = b""
+        self._minute_time = datetime.min.replace(tzinfo=UTC)
         self._stamp_time = datetime.min.replace(tzinfo=UTC)
 
     def frame(self, line: bytes) -> Record | Unframed:
@@ -184,6 +187,19 @@ class Framer:
     # --- time -------------------------------------------------------------------------------------------------------
     def _bsd_time(self, stamp: bytes) -> datetime | None:
         """Return the time of ``Nov  3 10:00:00``: local, of the year that brings it nearest to the line before."""
+        minute, seconds, last = stamp[:-2], int(stamp[-2:]), self._last
+        if minute == self._minute and seconds <= _LAST_SECOND and last and abs(last - self._minute_time) < _DAY:
+            time: datetime | None = self._minute_time + timedelta(seconds=seconds)
+        else:
+            time = self._calendar_time(stamp)
+            # Where the clock is changed, each second is asked for.
+            if time is not None and isinstance(time.tzinfo, timezone):
+                self._minute, self._minute_time = minute, time.replace(second=0)
+        if time is not None:
+            self._last = time if last is None else max(last, time)
+        return time
+
+    def _calendar_time(self, stamp: bytes) -> datetime | None:
         name, day, clock = stamp.decode("ascii").split()
         month = _MONTHS.get(name)
         if month is None:
@@ -196,8 +212,6 @@ class Framer:
             time = next((time for time in times if time <= latest + _DAY), None)
         else:
             time = self._nearest(text, last)
-        if time is not None:
-            self._last = time if last is None else max(last, time)
         return time
 
     def _nearest(self, text: str, last: datetime) -> datetime | None:

@@ -24,6 +24,8 @@ from maillog.sources import open_log
 CARRY_VERSION = 2
 LINE_MAX = 1 << 16
 """Bytes. syslog and both MTAs stay far below; a longer line is not read, and counted."""
+SLICE = 1 << 17
+"""Bytes that are looked at together; more than a line."""
 UNREAD_TEXT = 1_000
 TOO_LONG = f"a line of more than {LINE_MAX} bytes"
 NO_FRAME = "a line whose time stamp, host and program cannot be read"
@@ -182,7 +184,13 @@ class LogReader:
         return newline + 1
 
     def _read_lines(self, piece: bytes, begin: int, end: int, found: list[Delivery], unread: list[UnreadLine]) -> None:
-        """Read the lines of a part of the piece, none of which is too long."""
+        """Read the lines of a part of the piece, none of which is too long; some at a time, which caches like."""
+        while begin < end:
+            stop = end if end - begin <= SLICE else piece.rfind(b"\n", begin, begin + SLICE) + 1
+            self._read_slice(piece, begin, stop, found, unread)
+            begin = stop
+
+    def _read_slice(self, piece: bytes, begin: int, end: int, found: list[Delivery], unread: list[UnreadLine]) -> None:
         text = piece[begin:end]
         lane = self._lane_for(text)
         if lane:

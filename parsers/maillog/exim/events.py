@@ -117,6 +117,9 @@ _FIRST_FIELD = {flag: re.compile(_FIELD) for flag in Flag} | {
 _FLAGS = {f"{flag} ": flag for flag in Flag}
 # What differs from line to line: sizes, times, envelope addresses, our own port.
 _VARYING = re.compile(r"( [IR]=\[[^\s\]]*\]):[0-9]+| [FP]=<[^<>]*>| S=[0-9]+(?![^ ])| [QD]T=[0-9.wdhms]+(?![^ ])")
+# The host that took the mail, and what stands for it while the grammar reads the other fields.
+_NAMED_HOST = re.compile(r" H=(?P<host>[\x21-\x7e]{1,255})(?P<ds> DS)? \[(?P<ip>[0-9A-Fa-f:.]{2,45})\]")
+_PLACEHOLDER, _ADDRESS_HELD = "host.invalid", "192.0.2.1"
 _CONFIRMATION = ' C="'
 _CONFIRMED = re.compile(r'(?:[^"\\]|\\.)*"(?: QT=\S+)?(?: DT=\S+)?', re.DOTALL)
 # Until 4.99 the error number, and the system's text for it behind a colon; since 4.100 that text alone.
@@ -248,7 +251,17 @@ def _parent_domain(text: str) -> str | None:
 
 
 def _read_route(phrase: str) -> Route | None:
-    fields = read_fields(phrase)
+    """Read the fields; which host it is makes no difference to the grammar, so it is asked once for all of them."""
+    found = _NAMED_HOST.search(phrase)
+    if found and _PLACEHOLDER not in phrase and scope_of(found["ip"]) is not None:
+        shape = (
+            f"{phrase[: found.start()]} H={_PLACEHOLDER}{found['ds'] or ''} [{_ADDRESS_HELD}]{phrase[found.end() :]}"
+        )
+        fields = _fields_of(shape)
+        if fields is not None and fields.host == _PLACEHOLDER:
+            fields = fields._replace(host=found["host"], ip=found["ip"])
+    else:
+        fields = _fields_of(phrase)
     if fields is None:
         return None
     relay = _relay(fields.transport, fields.host, fields.ip, fields.port)
@@ -300,6 +313,7 @@ def _note(queue_id: str, text: str) -> Event:
     return HostNote(queue_id, name and host_name(name), ip and ip.lower(), note)
 
 
+_fields_of = Phrases(read_fields)
 _route_of = Phrases(_read_route)
 _reason_of = Phrases(read_reason)
 _note_of = Phrases(read_note)

@@ -76,7 +76,7 @@ _QMGR = (
 )
 # As many groups that never match, for a lane of one direction.
 _NO_SMTP, _NO_SMTPD, _NO_QMGR = ("(?!)" + "()" * re.compile(one).groups for one in (_SMTP, _SMTPD, _QMGR))
-_PHRASES_LIMIT = 50_000
+_PHRASES_LIMIT = 20_000
 
 
 class _Meeting(NamedTuple):

@@ -24,7 +24,7 @@ from maillog.sources.objects import StoredObject, is_object
 
 STANDARD_INPUT = "-"
 
-PIECE = 1 << 22
+PIECE = 1 << 20
 """Bytes of text in a piece, unless told otherwise."""
 
 FIRST_LINE_LIMIT = 1 << 16

@@ -8,6 +8,7 @@ goes on from there.
 import random
 import time
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Final, NamedTuple
 
 from maillog.errors import CarryError, UnreadableSourceError
@@ -19,6 +20,7 @@ from tlsmon.ingest.identity import Place, place_of
 from tlsmon.ingest.one import Listeners, LogIngest, Predecessor
 from tlsmon.ingest.report import LogReport, Report, report_of
 from tlsmon.ingest.siblings import completed
+from tlsmon.store.bookmark import Totals
 from tlsmon.store.positions import Positions
 from tlsmon.store.table import ConflictError, Table
 
@@ -136,6 +138,12 @@ class Ingest:
         if place is None:
             self._logs.append(LogReport(log.name))
             return None
+        if log.size is not None and place.bookmark is not None:
+            first = next(place.pieces, b"")
+            if not first:  # the state of the reader need not even be looked at
+                self._report(log, place, place.bookmark.totals)
+                return place.log
+            place = place._replace(pieces=chain((first,), place.pieces))
         family, predecessor = self._continued(as_candidate, place, previous)
         self._run(self._new_ingest(log, place, predecessor), log, place, family, complete=complete)
         return place.log
@@ -172,11 +180,11 @@ class Ingest:
         try:
             ingest.run(self._listeners, family, complete=complete)
         except UnreadableSourceError:
-            self._count(log, place, ingest)
+            self._report(log, place, ingest.totals)
             raise
-        self._count(log, place, ingest)
+        self._report(log, place, ingest.totals)
 
-    def _count(self, log: Log, place: Place, ingest: LogIngest) -> None:
+    def _report(self, log: Log, place: Place, totals: Totals) -> None:
         before = place.bookmark.totals.deliveries if place.bookmark else 0
-        self._logs.append(report_of(log.name, ingest.totals, ingest.totals.deliveries - before))
-        self._seen[place.log] = ingest.totals.deliveries
+        self._logs.append(report_of(log.name, totals, totals.deliveries - before))
+        self._seen[place.log] = totals.deliveries

@@ -26,8 +26,8 @@ from tlsmon.rollup.model import Row
 from tlsmon.store.bookmark import Bookmark, Totals
 from tlsmon.store.positions import Positions, Step
 
-GROUPS_LIMIT: Final = 100_000
-"""Groups in memory before a commit, some 50 MB; a day of a busy server stays below."""
+GROUPS_LIMIT: Final = 25_000
+"""Groups in memory before a commit: with what a commit takes, less than 250 MB altogether."""
 
 SHARED_FROM: Final = 1 << 24
 """Bytes after which a second process has paid for its start."""

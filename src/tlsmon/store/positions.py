@@ -75,7 +75,11 @@ class Positions:
         cases nothing has changed.
         """
         transactions = {}
-        for log, _, after in steps:
+        for log, before, after in steps:
+            # The table may have moved on since the step began, to look for another log: no transaction would tell.
+            position = self._position(log)
+            if (position and position[0]) != (before and before.offset):
+                raise ConflictError(f"log {log} was read by another process")
             transactions[f"log/{log}"] = after.offset
             transactions[f"log/{log}/carry"] = self._write(log, after)
         if family is not None:

@@ -99,6 +99,17 @@ def test_competitor_is_noticed(table: Table) -> None:
     assert found.offset == 10
 
 
+def test_competitor_is_noticed_though_the_table_moved_on(table: Table) -> None:
+    """A position that was moved by another process is not moved again, however new the table is in memory."""
+    other = Table.open(table.location)
+    before = Positions(other).bookmark(LOG)
+    Positions(table).commit([], [Step(LOG, None, Bookmark(10))])
+    other.refresh()
+    with pytest.raises(ConflictError):
+        Positions(other).commit([], [Step(LOG, before, Bookmark(20))])
+    assert Positions(other).bookmark(LOG) == Bookmark(10)
+
+
 def test_other_logs_are_no_competitors(table: Table) -> None:
     """Commits of different logs from the same state both succeed."""
     other = Table.open(table.location)

@@ -24,7 +24,6 @@ from tests.lab.mta import Setup
 from tests.lab.network import lab_network
 from tests.lab.run import _dump, _python, _server
 
-INBOUND_SAMPLES = SAMPLES / "inbound"
 SERVER = "192.0.2.1"
 LOOPBACK = "127.0.0.1"
 SUBMISSION = 587
@@ -162,10 +161,15 @@ def run_inbound(setup: Setup, folder: Path, seed: int = 1) -> Result:
     return Result(log, truth)
 
 
+def inbound_sample(name: str) -> Path:
+    """Return the folder of a variant's sample."""
+    return SAMPLES / f"inbound-{name}"
+
+
 def main() -> None:
     """Make the samples named on the command line, or all."""
     for name in sys.argv[1:] or VARIANTS:
-        folder = INBOUND_SAMPLES / name
+        folder = inbound_sample(name)
         with tempfile.TemporaryDirectory(prefix="tlsmon-lab-") as scratch:
             result = run_inbound(VARIANTS[name].setup, Path(scratch))
             folder.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.lab.inbound import INBOUND_SAMPLES, LOOPBACK, NAMED, SERVER, SUBMISSION, VARIANTS, run_inbound
+from tests.lab.inbound import LOOPBACK, NAMED, SERVER, SUBMISSION, VARIANTS, inbound_sample, run_inbound
 from tests.lab.inbound_clients import Way
 from tests.lab.make_samples import log_name
 from tests.lab.skipping import require_root
@@ -62,7 +62,7 @@ def unknown(run: Run) -> int:
 
 def sample(name: str) -> Run:
     """Return a sample."""
-    folder = INBOUND_SAMPLES / name
+    folder = inbound_sample(name)
     return Run(folder / log_name(name), folder / "truth.jsonl")
 
 

@@ -16,20 +16,20 @@ from tlsmon.store import schema
 from tlsmon.store.arrow import SCHEMA, table_of
 from tlsmon.store.table import Table
 
-SAMPLES = Path(__file__).parents[3] / "sample_logs" / "inbound"
+SAMPLE = Path(__file__).parents[3] / "sample_logs" / "inbound-postfix-3.7"
 
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """Return a store with what a real Postfix took."""
     settings = config.resolve(store=str(tmp_path_factory.mktemp("inbound") / "store"), timezone="UTC")
-    api.ingest(settings, [str(SAMPLES / "postfix-3.7" / "mail.log")])
+    api.ingest(settings, [str(SAMPLE / "mail.log")])
     return Store(settings.store)
 
 
 def truth() -> list[dict[str, object]]:
     """Return what the clients saw of mail that was accepted at port 25."""
-    rows = map(json.loads, (SAMPLES / "postfix-3.7" / "truth.jsonl").read_text().splitlines())
+    rows = map(json.loads, (SAMPLE / "truth.jsonl").read_text().splitlines())
     return [row for row in rows if row["port"] == 25]
 
 
@@ -132,7 +132,7 @@ def outbound_answers(store: Store) -> list[object]:
 def test_outbound_answers_stay_as_they_are(tmp_path: Path) -> None:
     """Mail that comes in changes nothing of what is said of mail that goes out."""
     sent = day(200)
-    took = (SAMPLES / "postfix-3.7" / "mail.log").read_bytes()
+    took = (SAMPLE / "mail.log").read_bytes()
     (tmp_path / "sent.log").write_bytes(sent)
     (tmp_path / "took.log").write_bytes(took)
     ingest(tmp_path / "alone", tmp_path / "sent.log")
@@ -161,7 +161,7 @@ def test_store_of_version_1(tmp_path: Path) -> None:
     Table.open_or_create(str(tmp_path / "old"))
     table = DeltaTable(tmp_path / "old")
     assert table.metadata().configuration[schema.VERSION_PROPERTY] == "2"
-    api.ingest(config.resolve(store=store.location, timezone="UTC"), [str(SAMPLES / "postfix-3.7" / "mail.log")])
+    api.ingest(config.resolve(store=store.location, timezone="UTC"), [str(SAMPLE / "mail.log")])
     assert store.traffic(direction=Direction.INBOUND).total.sent == len(truth())
     assert store.traffic().total == before.total
 

@@ -3,8 +3,8 @@ kill -9 at random moments: does the table equal that of an ingest that nobody di
 
     python -m tests.faults.kills [--seconds 600] [--seed 1]
 
-A log grows, is rotated and compressed, while ingests of it are killed, alone and two at once. At the end of each story
-a last run completes the table, and it is compared with a whole ingest of the same text.
+A log grows, is rotated and compressed, while ingests of it are killed, alone and two at once. At the end of a story a
+last run completes the table, and it is compared with a whole ingest of the same text.
 """
 
 import argparse

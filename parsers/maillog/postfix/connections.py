@@ -6,13 +6,18 @@ the cached connection is encrypted or not. A cached TLS connection is announced 
 announced is clear, unless that line was lost.
 """
 
+from collections.abc import Hashable
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from maillog.model import JsonValue
 
 CACHED_LONGEST = timedelta(seconds=600)
 """smtp_connection_reuse_time_limit is 300 s, and the last use may take a while."""
 REMEMBERED = 20_000
+
+_Key = TypeVar("_Key", bound=Hashable)
+_Value = TypeVar("_Value")
 
 
 class Connections:
@@ -48,3 +53,11 @@ class Connections:
     def restore(self, state: JsonValue) -> None:
         """Put back what :meth:`carry` gave; raises the errors of a wrong shape."""
         self._clear = {relay: time and datetime.fromisoformat(time) for relay, time in state.items()}
+
+
+def remember(memory: dict[_Key, _Value], key: _Key, value: _Value) -> None:
+    """Keep the latest ``REMEMBERED`` values."""
+    memory.pop(key, None)
+    memory[key] = value
+    if len(memory) > REMEMBERED:
+        del memory[next(iter(memory))]

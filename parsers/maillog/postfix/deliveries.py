@@ -6,9 +6,7 @@ line of the same process tells; ``sessions`` ties the two. Where there is no sum
 logging was on (``tls_logging``) and the log shows the attempt from its beginning. What stays open is unknown.
 """
 
-from collections.abc import Hashable
 from datetime import datetime, timedelta
-from typing import TypeVar
 
 from maillog.counts import microseconds
 from maillog.errors import CarryError
@@ -31,7 +29,7 @@ from maillog.model import (
     Tls,
     Unread,
 )
-from maillog.postfix.connections import Connections
+from maillog.postfix.connections import Connections, remember
 from maillog.postfix.events import (
     Attempt,
     ConfigurationRead,
@@ -53,10 +51,6 @@ from maillog.postfix.queue import Queue, Waiting
 from maillog.postfix.sessions import Process, Processes, Session, Tie
 from maillog.tls_logging import TlsLogging
 
-_Key = TypeVar("_Key", bound=Hashable)
-_Value = TypeVar("_Value")
-
-REMEMBERED = 20_000
 # Lines with whole seconds: a session of the log's first second may have begun before it.
 RESOLUTION = timedelta(seconds=1)
 # The longest interval that rsyslog drops lines for (imjournal; 5 s for imuxsock); it may never say that it ended.
@@ -159,7 +153,7 @@ class PostfixDeliveries:
             case QueueLine():
                 process.serves(event.queue_id)
             case VerifyFailure(peer, cause):
-                _remember(self._refused, (peer.ip, peer.port), cause)
+                remember(self._refused, (peer.ip, peer.port), cause)
             case HostFailure(ip):
                 process.session = None
                 process.fails(ip)
@@ -308,11 +302,11 @@ class PostfixDeliveries:
     def _tlsproxy(self, event: Event) -> None:
         match event:
             case ProxyConnect(peer):
-                _remember(self.proxied, (peer.ip, peer.port), value=False)
+                remember(self.proxied, (peer.ip, peer.port), value=False)
             case Handshake(peer):
-                _remember(self.proxied, (peer.ip, peer.port), value=True)
+                remember(self.proxied, (peer.ip, peer.port), value=True)
             case VerifyFailure(peer, cause):
-                _remember(self._refused, (peer.ip, peer.port), cause)
+                remember(self._refused, (peer.ip, peer.port), cause)
 
     def _qmgr(self, record: Record, event: Event) -> list[Found]:
         if not isinstance(event, Expired):
@@ -400,11 +394,3 @@ def encrypted(summary: Summary, evidence: Evidence, status: TlsStatus | None) ->
 def relay_key(host: str | None, ip: str | None, port: int | None) -> str:
     """Return what relays are remembered by."""
     return f"{host}[{ip}]:{port}"
-
-
-def _remember(memory: dict[_Key, _Value], key: _Key, value: _Value) -> None:
-    """Keep the latest ``REMEMBERED`` values."""
-    memory.pop(key, None)
-    memory[key] = value
-    if len(memory) > REMEMBERED:
-        del memory[next(iter(memory))]

@@ -246,7 +246,7 @@ class LogReader:
         number, offset, place = self._lines + 1, 0, 0
         search = 0
         for line, reason in problems:
-            found = decoded.index(f"\n{line}\n", search)
+            found = max(decoded.find(f"\n{line}\n", search), place)
             for _ in range(decoded.count("\n", place + 1, found + 1)):
                 offset = text.index(b"\n", offset) + 1
                 number += 1

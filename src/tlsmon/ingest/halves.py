@@ -125,8 +125,11 @@ def serve() -> None:
             settings, carry = values
             reader = LogReader(settings, carry, Direction.INBOUND)
             continue
-        pickle.dump(_answer_of(reader, what, values), answers, pickle.HIGHEST_PROTOCOL)
-        answers.flush()
+        try:
+            pickle.dump(_answer_of(reader, what, values), answers, pickle.HIGHEST_PROTOCOL)
+            answers.flush()
+        except BrokenPipeError:  # the one who asked is gone
+            os._exit(1)
 
 
 def _answer_of(reader: LogReader, what: str, values: list[Any]) -> Any:

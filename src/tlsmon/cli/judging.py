@@ -62,6 +62,23 @@ SenderValidates: TypeAlias = Annotated[
         "resolver), though its log does not show it.",
     ),
 ]
+OldestProtocol: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        metavar="|".join(PROTOCOLS),
+        envvar="TLSMON_OLDEST_PROTOCOL",
+        help="Oldest protocol that smtp_tls_mandatory_protocols admits.",
+    ),
+]
+InForce: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="|".join(IN_FORCE),
+        envvar="TLSMON_IN_FORCE",
+        help="smtp_tls_security_level in force, where logs do not state it (Postfix before 3.11). Only if no policy "
+        "line asks for another level that verifies.",
+    ),
+]
 
 
 class Asked(NamedTuple):
@@ -101,15 +118,7 @@ def _asked(
     no_probe: NoProbe = False,
     probe_days: ProbeDays = 7.0,
     sender_validates: SenderValidates = False,
-    in_force: Annotated[
-        str | None,
-        typer.Option(
-            metavar="|".join(IN_FORCE),
-            envvar="TLSMON_IN_FORCE",
-            help="smtp_tls_security_level in force, where logs do not state it (Postfix before 3.11). "
-            "Only if no policy line asks for another level that verifies.",
-        ),
-    ] = None,
+    in_force: InForce = None,
 ) -> Asked:
     """Return what the options ask for; the one place where they and their defaults are listed."""
     if oldest_protocol not in PROTOCOLS:

@@ -62,14 +62,6 @@ SenderValidates: TypeAlias = Annotated[
         "resolver), though its log does not show it.",
     ),
 ]
-OldestProtocol: TypeAlias = Annotated[
-    str,
-    typer.Option(
-        metavar="|".join(PROTOCOLS),
-        envvar="TLSMON_OLDEST_PROTOCOL",
-        help="Oldest protocol that smtp_tls_mandatory_protocols admits.",
-    ),
-]
 InForce: TypeAlias = Annotated[
     str | None,
     typer.Option(

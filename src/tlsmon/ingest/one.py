@@ -26,7 +26,7 @@ from tlsmon.rollup.model import Row
 from tlsmon.store.bookmark import Bookmark, Totals
 from tlsmon.store.positions import Positions, Step
 
-GROUPS_LIMIT: Final = 25_000
+GROUPS_LIMIT: Final = 10_000
 """Groups in memory before a commit: with what a commit takes, less than 250 MB altogether."""
 
 SHARED_FROM: Final = 1 << 24

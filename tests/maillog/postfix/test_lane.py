@@ -271,3 +271,59 @@ def test_two_readers_count_what_one_counts(some: list[Line], iso: bool, cuts: li
     apart, unread_apart, carry_apart = halved(text, cuts)
     assert apart.groups == counts.groups
     assert (unread_apart, carry_apart) == (unread, by_key(carry))
+
+
+# Nothing but common lines, of few processes, mails and servers, behind a lesson in all that they say: so the lane is
+# taken whenever it may be, and often where it may not.
+_SENT = (
+    "dsn=2.0.0, status=sent (250 2.0.0 Ok)",
+    "dsn=2.0.0, status=sent (250 <a@b>, relay=c[1.2.3.4]:25, delay=1, delays=1/1/1/1, dsn=2.0.0, status=sent)",
+    "dsn=4.2.0, status=deferred (host mx1.a.example[198.51.100.1] said: 450 later (in reply to RCPT TO command))",
+)
+_common_statuses = [
+    f"{queue_id}: to=<u@{domain}>, relay={host}, delay=1, delays=0/{request}, {tls}{end}"
+    for queue_id in ("4F00A1", "4F00A2")
+    for domain in ("a.example", "b.example")
+    for host in _HOSTS[:2]
+    for request in ("0.1/0.1/0.2", "0.3/0.1/0.2")
+    for tls in ("", "tls=may, ")
+    for end in _SENT
+]
+_common_meetings = [
+    f"{trust} TLS connection established to {host.lower()}: {summary}"
+    for trust in ("Trusted", "Untrusted")
+    for host in _HOSTS[:2]
+    for summary in _SUMMARIES[:2]
+]
+_lesson = [Line(1, "mail", f"postfix/smtp[11]: {text}") for text in (*_common_meetings, *_common_statuses)]
+common = st.builds(
+    Line,
+    st.sampled_from([0, 0, 0, 0, 1, 2, 4, 35, 120]),
+    st.just("mail"),
+    st.one_of(
+        st.builds("postfix/smtp[{}]: {}".format, st.sampled_from(["11", "12"]), st.sampled_from(_common_meetings)),
+        st.builds(
+            "postfix/smtp[{}]: {}".format,
+            st.sampled_from(["11", "12"]),
+            st.sampled_from([one for one in _common_statuses if "4F00A1" in one and "b.example" not in one]),
+        ),
+        st.builds("postfix/smtp[{}]: {}".format, st.sampled_from(["11", "12"]), st.sampled_from(_common_statuses)),
+        st.just("postfix/qmgr[3]: 4F00A1: from=<a@b>, status=expired, returned to sender"),
+    ),
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(common, min_size=1, max_size=30))
+def test_common_lines_in_any_order(some: list[Line]) -> None:
+    """What the lane handles by itself is what the slow way makes of it."""
+    text = log_of([*_lesson, Line(200, "mail", "postfix/smtpd[4]: connect from x[1.2.3.4]"), *some], iso=False)
+    fast = told(text, [])
+    counts, unread, carry = counted(text, [])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("maillog.reader.head_of", lambda _text: None)
+        slow = told(text, [])
+    assert fast == slow
+    sums = Counts()
+    sums.add(slow.found)
+    assert (counts.groups, unread, carry) == (sums.groups, slow.unread, slow.carry)

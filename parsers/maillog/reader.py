@@ -17,7 +17,8 @@ from maillog.formats import new_reader, reader_key, relevant_lines
 from maillog.framing import Framer, FrameSettings, Unframed
 from maillog.model import Delivery, DeliveryReader, Direction, JsonValue, Mta, Relay, Scope, Unread
 from maillog.postfix.both_ways import PostfixBothWays
-from maillog.postfix.lane import Head, Lane, head_of
+from maillog.postfix.lane import Lane
+from maillog.postfix.lane_lines import Head, head_of
 from maillog.scope import IpNetwork, in_networks
 from maillog.sources import open_log
 

@@ -13,7 +13,7 @@ A lane is made for one *head*: what stands between the time stamp and the progra
 import re
 from collections.abc import Callable, Hashable, Iterator
 from datetime import UTC, datetime
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from maillog.counts import MICROSECONDS_PER_HOUR, Counts, Group, microseconds
 from maillog.framing import message_of
@@ -37,7 +37,7 @@ from maillog.postfix.both_ways import PostfixBothWays
 from maillog.postfix.deliveries import PostfixDeliveries, encrypted, relay_key
 from maillog.postfix.events import Attempt, Handshake, Peer, read_event
 from maillog.postfix.grammar import Summary, TlsStatus
-from maillog.postfix.screen import OTHERS
+from maillog.postfix.lane_lines import Head, patterns
 from maillog.postfix.sessions import FIRST_SLACK, MAX_IDLE, Process, Session
 from maillog.postfix.smtpd_events import (
     ClientHandshake,
@@ -51,32 +51,11 @@ from maillog.postfix.smtpd_events import (
 _Key = TypeVar("_Key", bound=Hashable)
 _Value = TypeVar("_Value")
 
-_HEAD = re.compile(
-    rb"^(?P<stamp>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT[\d:.,]{8,19}(?:Z|[+-]\d\d:?\d\d)?)"
-    rb"(?P<head> (?P<host>[!-Z\\^-~]{1,255}) (?:[a-z0-9]{1,10}\.[a-z]{1,7} )?(?P<instance>[!-9;-Z\\^-~]{1,100})/)"
-    rb"smtpd?\[\d{1,10}\]: ",
-    re.MULTILINE,
-)
-# The queue id as in events._QUEUE_ID, or nothing that could be one; the line as in events._STATUS_LINE.
-_SMTP = (
-    r"smtp\[(\d{1,10})\]: "
-    r'((?:((?=[A-Za-z]{0,32}\d)[0-9A-Za-z]{5,32}): to=<[^@<>"\n]*@([^@<>"\n]*)>, (?:orig_to=<[^<>"\n]*>, )?'
-    r"relay=([^,\n]*), delay=[\d.]+, delays=[\d.]+/([\d.]+/[\d.]+)/[\d.]+, (?:tls=([^\s,]+), )?"
-    r"(dsn=\d\.\d{1,3}\.\d{1,3}, status=sent)( [^\n]*)?(?![^\n])|[^\n]*))"
-)
-# All of smtpd(8) that is not in OTHERS, and what qmgr(8) says when it begins with a mail.
-_SMTPD = (
-    r"(?:(submissions?|smtps)/)?smtpd\[(\d{1,10})\]: ((?:dis)?connect from [^\n]*|[AUTV][a-z]+ TLS connection [^\n]*"
-    r"|(?:SSL_accept error |lost connection after STARTTLS)[^\n]*"
-    r"|[0-9A-Za-z]+: (?:client=|reject: |lost connection after STARTTLS)[^\n]*)"
-)
-_QMGR = (
-    r"(qmgr\[\d{1,10}\]: ([0-9A-Za-z]{5,32}): from=<([^<>\n]*)>, size=\d{1,20}, nrcpt=\d{1,9} \(queue active\)"
-    r"(?![^\n]))"
-)
-# As many groups that never match, for a lane of one direction.
-_NO_SMTP, _NO_SMTPD, _NO_QMGR = ("(?!)" + "()" * re.compile(one).groups for one in (_SMTP, _SMTPD, _QMGR))
 _PHRASES_LIMIT = 20_000
+
+# smtp(8): stamp, pid, line, queue id, domain, relay, request, tls, dsn and status, reply; smtpd(8): service, pid, line;
+# qmgr(8): line, queue id, sender.
+_Fields: TypeAlias = tuple[str, ...]
 
 
 class _Meeting(NamedTuple):
@@ -86,25 +65,6 @@ class _Meeting(NamedTuple):
     summary: Summary
     relay: str
     """Key of the relay, see ``deliveries.relay_key``."""
-
-
-class Head(NamedTuple):
-    """What all lines of a lane have in common."""
-
-    width: int
-    """Of the time stamp."""
-    text: str
-    host: str
-    instance: str
-
-
-def head_of(text: bytes) -> Head | None:
-    """Return the head of the first line of smtp(8) in a text."""
-    found = _HEAD.search(text)
-    if not found:
-        return None
-    stamp, head, host, instance = (part.decode("ascii") for part in found.groups())
-    return Head(len(stamp), head, host, instance)
 
 
 class _Tally:
@@ -142,16 +102,9 @@ class Lane:
         self._frame_and_read = frame_and_read
         self._reader = reader
         self._time_of = time_of
-        text = re.escape(head.text)
-        stamp = f".{{{head.width}}}"
-        wanted = {None: f"{_SMTP}|{_SMTPD}|{_QMGR}", Direction.INBOUND: f"{_NO_SMTP}|{_SMTPD}|{_QMGR}"}
-        wanted[Direction.OUTBOUND] = f"{_SMTP}|{_NO_SMTPD}|{_QMGR}"
-        self._lines = re.compile(rf"\n({stamp}){text}(?:{wanted[only]})", re.ASCII)
-        self._after_begin = re.compile(rf"\n({stamp}){text}(?:{_SMTP}|{_NO_SMTPD}|{_NO_QMGR})", re.ASCII)
+        self._patterns = patterns(head, only)
         self._only = only
         self._begun = False
-        known = rf"smtp\[\d{{1,10}}\]: |(?:(?:submissions?|smtps)/)?smtpd\[\d{{1,10}}\]: |{_QMGR}|{OTHERS}"
-        self._rest = re.compile(rf"\n(?!{stamp}{text}(?:{known}))[^\n]+", re.ASCII)
         self._source = Source(Mta.POSTFIX, head.host, head.instance)
         self._tag = (head.instance, "smtp")
         self._meetings: dict[str, _Meeting] = {}
@@ -170,7 +123,7 @@ class Lane:
 
     def rest(self, text: str) -> Iterator[tuple[int, int]]:
         """Yield begin and end of the lines that the lane does not know; ``text`` begins with a newline."""
-        return map(re.Match.span, self._rest.finditer(text))
+        return map(re.Match.span, self._patterns.rest.finditer(text))
 
     @property
     def groups(self) -> int:
@@ -183,113 +136,136 @@ class Lane:
         counts, self.counts = self.counts, Counts()
         return counts
 
-    def read(  # noqa: C901, PLR0912, PLR0915 (each call out of this loop would cost as much as its work)
-        self, text: str, begin: int, end: int, found: list[Delivery], *, counting: bool
-    ) -> list[tuple[str, str]]:
+    def read(self, text: str, begin: int, end: int, found: list[Delivery], *, counting: bool) -> list[tuple[str, str]]:
         """
-        Read the lines of smtp(8) between two line ends of a text.
+        Read the lines of smtp(8), smtpd(8) and qmgr(8) between two line ends of a text.
 
         What is decided is added to ``found``; with ``counting`` the common case is counted instead. Returns lines that
         could not be read, each with the reason.
         """
         unread: list[tuple[str, str]] = []
-        lines = (self._after_begin if self._begun else self._lines).findall(text, begin, end)
+        lines = (self._patterns.after_begin if self._begun else self._patterns.lines).findall(text, begin, end)
         if not lines:
             return unread
         reader = self._reader()
-        self._begun = self._only is Direction.OUTBOUND and reader.outbound.begun
-        deliveries, inbound = reader.outbound, reader.inbound
-        last_stamp, at = "", self._at  # lines of others stood between, so the stamp is read anew
-        known, meetings, tallies = self._known, self._meetings, self._tallies
-        proxied, queue, logging = deliveries.proxied, deliveries.queue, deliveries.logging.get(self._tag)
-        for (
-            stamp, pid, line, queue_id, domain, name, request, tls, sent, reply,
-            service, server, said, begins, mail, sender,
-        ) in lines:  # fmt: skip
+        deliveries = reader.outbound
+        self._begun = self._only is Direction.OUTBOUND and deliveries.begun
+        known, at = self._known, self._at
+        last_stamp = ""  # lines of others stood between, so the stamp is read anew
+        for fields in lines:
+            stamp, pid = fields[:2]
             if stamp != last_stamp:
                 last_stamp = self._tick(stamp)
                 at = self._at
                 if not last_stamp:
-                    whole = self._whole(stamp, pid, line, service, server, said, begins)
-                    reason = self._frame_and_read(whole, found)
-                    if reason and not (begins and self._only is Direction.OUTBOUND):
-                        unread.append((whole, reason))
+                    self._reframed(fields, found, unread)
                     continue
-            if server:
-                for item in inbound.react(*self._server_line(service, server, said)):
-                    if isinstance(item, Unread):
-                        unread.append((self._whole(stamp, pid, line, service, server, said), item.reason))
-                    else:
-                        found.append(item)
-                continue
-            if mail:
-                if self._only is not Direction.INBOUND:
-                    deliveries.begins(self._time)
-                if self._only is Direction.OUTBOUND:
-                    continue
-                found += inbound.accepted(self._time, mail, self._sender_domain(sender))
+            if not pid:
+                self._incoming(reader, fields, found, unread)
                 continue
             process = known.get(pid)
-            if process is not None and 0 <= at - process.seen <= MAX_IDLE:
-                if not queue_id:
-                    meeting = meetings.get(line)
-                    if meeting is not None and logging is not None:
-                        peer, summary, relay = meeting
-                        process.seen = at
-                        process.session = Session(peer, summary, at)
-                        process.local_fault = False
-                        through_proxy = proxied.get(peer[1:]) if proxied else None
-                        if (
-                            through_proxy is not False
-                            and not (through_proxy is None and summary.reused)
-                            and not process.doubtful_birth
-                        ):
-                            found += logging.proof(process.born, self._time, relay)
-                        continue
-                else:
-                    session = process.session
-                    if (
-                        session is not None
-                        and session.summary is not None
-                        and session.queue_id in (None, queue_id)
-                        and session.request in (None, request)
-                        and at - session.time <= FIRST_SLACK
-                        and ">, " not in reply
-                        and not process.unclaimed
-                        and not (process.failed and process.queue_id == queue_id)
-                        and not queue.holds(queue_id)
-                    ):
-                        key = (domain, name, sent, tls, session.summary)
-                        tally = tallies.get(key) or self._new_tally(*key)
-                        if tally is not None and tally.peer == session.peer:
-                            process.seen = at
-                            if process.queue_id != queue_id:
-                                process.queue_id, process.trouble, process.failed = queue_id, None, []
-                            session.queue_id, session.request = queue_id, request
-                            if tally.stated is not None:
-                                deliveries.connections.opened(tally.stated, self._time, encrypted=True)
-                            if not counting:
-                                found.append(self._delivery(queue_id, tally))
-                            elif tally.number:
-                                tally.number += 1
-                                tally.last = at
-                            else:
-                                self._open += 1
-                                tally.number, tally.first, tally.last = 1, at, at
-                            continue
-            found_now = self._feed(deliveries, pid, line, (domain, name, sent, tls) if queue_id else None)
-            logging = deliveries.logging.get(self._tag)
-            for item in found_now:
-                if isinstance(item, Unread):
-                    unread.append((self._whole(stamp, pid, line), item.reason))
-                else:
-                    found.append(item)
+            alive = process is not None and 0 <= at - process.seen <= MAX_IDLE
+            if not (process and alive and self._common(deliveries, process, fields, found, counting=counting)):
+                self._sorted(self._feed(deliveries, fields), fields, found, unread)
         return unread
 
-    def _whole(  # noqa: PLR0913, PLR0917
-        self, stamp: str, pid: str, line: str, service: str = "", server: str = "", said: str = "", begins: str = ""
-    ) -> str:
+    def _reframed(self, fields: _Fields, found: list[Delivery], unread: list[tuple[str, str]]) -> None:
+        """Read a line that has another frame after all."""
+        whole = self._whole(fields)
+        reason = self._frame_and_read(whole, found)
+        if reason and not (fields[13] and self._only is Direction.OUTBOUND):
+            unread.append((whole, reason))
+
+    def _sorted(
+        self, items: list[Found], fields: _Fields, found: list[Delivery], unread: list[tuple[str, str]]
+    ) -> None:
+        """Put what a line gave where it belongs."""
+        for item in items:
+            if isinstance(item, Unread):
+                unread.append((self._whole(fields), item.reason))
+            else:
+                found.append(item)
+
+    # --- the common lines -------------------------------------------------------------------------------------------
+    def _incoming(
+        self, reader: PostfixBothWays, fields: _Fields, found: list[Delivery], unread: list[tuple[str, str]]
+    ) -> None:
+        """Take a line of smtpd(8), or what qmgr(8) says when it begins with a mail."""
+        *_, service, server, said, _begins, mail, sender = fields
+        if server:
+            self._sorted(reader.inbound.react(*self._server_line(service, server, said)), fields, found, unread)
+            return
+        if self._only is not Direction.INBOUND:
+            reader.outbound.begins(self._time)
+        if self._only is not Direction.OUTBOUND:
+            found += reader.inbound.accepted(self._time, mail, domain_of(sender) if sender else NULL_SENDER)
+
+    def _common(
+        self, deliveries: PostfixDeliveries, process: Process, fields: _Fields, found: list[Delivery], *, counting: bool
+    ) -> bool:
+        """Take a line of smtp(8) if it is of the common kinds; tell whether it is."""
+        queue_id = fields[3]
+        if not queue_id:
+            return self._met(deliveries, process, fields[2], found)
+        tally = self._carried(deliveries, process, fields)
+        if tally is None:
+            return False
+        if not counting:
+            found.append(self._delivery(queue_id, tally))
+        elif tally.number:
+            tally.number += 1
+            tally.last = self._at
+        else:
+            self._open += 1
+            tally.number, tally.first, tally.last = 1, self._at, self._at
+        return True
+
+    def _met(self, deliveries: PostfixDeliveries, process: Process, line: str, found: list[Delivery]) -> bool:
+        """Take a TLS summary line like one before; tell whether it is one."""
+        meeting, logging = self._meetings.get(line), deliveries.logging.get(self._tag)
+        if meeting is None or logging is None:
+            return False
+        peer, summary, relay = meeting
+        process.seen = self._at
+        process.session = Session(peer, summary, self._at)
+        process.local_fault = False
+        proxied = deliveries.proxied.get(peer[1:]) if deliveries.proxied else None
+        doubtful = proxied is False or (proxied is None and summary.reused) or process.doubtful_birth
+        if not doubtful:
+            found += logging.proof(process.born, self._time, relay)
+        return True
+
+    def _carried(self, deliveries: PostfixDeliveries, process: Process, fields: _Fields) -> _Tally | None:
+        """Return the tally of a mail that the process sent over the session that it holds; None in other cases."""
+        _, _, _, queue_id, domain, name, request, tls, sent, reply, *_ = fields
+        session = process.session
+        if (
+            session is None
+            or session.summary is None
+            or session.queue_id not in (None, queue_id)
+            or session.request not in (None, request)
+            or self._at - session.time > FIRST_SLACK
+            or ">, " in reply
+            or process.unclaimed
+            or (process.failed and process.queue_id == queue_id)
+            or deliveries.queue.holds(queue_id)
+        ):
+            return None
+        key = (domain, name, sent, tls, session.summary)
+        tally = self._tallies.get(key) or self._new_tally(*key)
+        if tally is None or tally.peer != session.peer:
+            return None
+        process.seen = self._at
+        if process.queue_id != queue_id:
+            process.queue_id, process.trouble, process.failed = queue_id, None, []
+        session.queue_id, session.request = queue_id, request
+        if tally.stated is not None:
+            deliveries.connections.opened(tally.stated, self._time, encrypted=True)
+        return tally
+
+    def _whole(self, fields: _Fields) -> str:
         """Put a line together again."""
+        stamp, pid, line, *_, service, server, said, begins, _mail, _sender = fields
         if pid:
             return f"{stamp}{self.head.text}smtp[{pid}]: {line}"
         return f"{stamp}{self.head.text}" + (begins or f"{service and f'{service}/'}smtpd[{server}]: {said}")
@@ -312,10 +288,6 @@ class Lane:
             elif isinstance(event, Connected | Disconnected | ClientHandshake):
                 _bounded(self._server_events)[said] = event
         return Record(self._time, self.head.host, instance, "smtpd", int(server), said), event
-
-    def _sender_domain(self, sender: str) -> str | None:
-        """Return the domain of a sender, as :func:`read_sender` does."""
-        return domain_of(sender) if sender else NULL_SENDER
 
     def _tick(self, stamp: str) -> str:
         """Read a new time stamp; return it, or nothing where it is none."""
@@ -364,15 +336,14 @@ class Lane:
         )  # fmt: skip
 
     # --- what is not common -----------------------------------------------------------------------------------------
-    def _feed(
-        self, deliveries: PostfixDeliveries, pid: str, line: str, phrases: tuple[str, str, str, str] | None
-    ) -> list[Found]:
+    def _feed(self, deliveries: PostfixDeliveries, fields: _Fields) -> list[Found]:
         """Read a line like any other; remember what its phrases mean and which process wrote it."""
+        _, pid, line, queue_id, domain, name, _, tls, sent, *_ = fields
         record = Record(self._time, self.head.host, self.head.instance, "smtp", int(pid), message_of(line))
         event = read_event(record)
         found = deliveries.react(record, event)
-        if isinstance(event, Attempt) and phrases:
-            self._learn(event, *phrases)
+        if isinstance(event, Attempt) and queue_id:
+            self._learn(event, domain, name, sent, tls)
         elif isinstance(event, Handshake):
             relay = relay_key(event.peer.host, event.peer.ip, event.peer.port)
             _bounded(self._meetings)[line] = _Meeting(event.peer, event.summary, relay)

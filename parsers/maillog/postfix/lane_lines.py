@@ -1,0 +1,84 @@
+"""
+The lines that a lane reads, as patterns made for one head.
+
+A *head* is the length of a log's time stamps, and what stands between stamp and program, such as `` mail postfix/``.
+"""
+
+import re
+from typing import NamedTuple
+
+from maillog.model import Direction
+from maillog.postfix.screen import OTHERS
+
+_HEAD = re.compile(
+    rb"^(?P<stamp>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT[\d:.,]{8,19}(?:Z|[+-]\d\d:?\d\d)?)"
+    rb"(?P<head> (?P<host>[!-Z\\^-~]{1,255}) (?:[a-z0-9]{1,10}\.[a-z]{1,7} )?(?P<instance>[!-9;-Z\\^-~]{1,100})/)"
+    rb"smtpd?\[\d{1,10}\]: ",
+    re.MULTILINE,
+)
+# The queue id as in events._QUEUE_ID, or nothing that could be one; the line as in events._STATUS_LINE.
+_SMTP = (
+    r"smtp\[(\d{1,10})\]: "
+    r'((?:((?=[A-Za-z]{0,32}\d)[0-9A-Za-z]{5,32}): to=<[^@<>"\n]*@([^@<>"\n]*)>, (?:orig_to=<[^<>"\n]*>, )?'
+    r"relay=([^,\n]*), delay=[\d.]+, delays=[\d.]+/([\d.]+/[\d.]+)/[\d.]+, (?:tls=([^\s,]+), )?"
+    r"(dsn=\d\.\d{1,3}\.\d{1,3}, status=sent)( [^\n]*)?(?![^\n])|[^\n]*))"
+)
+# All of smtpd(8) that is not in OTHERS, and what qmgr(8) says when it begins with a mail.
+_SMTPD = (
+    r"(?:(submissions?|smtps)/)?smtpd\[(\d{1,10})\]: ((?:dis)?connect from [^\n]*|[AUTV][a-z]+ TLS connection [^\n]*"
+    r"|(?:SSL_accept error |lost connection after STARTTLS)[^\n]*"
+    r"|[0-9A-Za-z]+: (?:client=|reject: |lost connection after STARTTLS)[^\n]*)"
+)
+_QMGR = (
+    r"(qmgr\[\d{1,10}\]: ([0-9A-Za-z]{5,32}): from=<([^<>\n]*)>, size=\d{1,20}, nrcpt=\d{1,9} \(queue active\)"
+    r"(?![^\n]))"
+)
+# As many groups that never match, for a lane of one direction.
+_NO_SMTP, _NO_SMTPD, _NO_QMGR = ("(?!)" + "()" * re.compile(one).groups for one in (_SMTP, _SMTPD, _QMGR))
+
+
+class Head(NamedTuple):
+    """What all lines of a lane have in common."""
+
+    width: int
+    """Of the time stamp."""
+    text: str
+    host: str
+    instance: str
+
+
+def head_of(text: bytes) -> Head | None:
+    """Return the head of the first line of smtp(8) in a text."""
+    found = _HEAD.search(text)
+    if not found:
+        return None
+    stamp, head, host, instance = (part.decode("ascii") for part in found.groups())
+    return Head(len(stamp), head, host, instance)
+
+
+class Patterns(NamedTuple):
+    """The lines of one head, each from the newline before it."""
+
+    lines: re.Pattern[str]
+    """Of smtp(8), smtpd(8) and qmgr(8), or of one direction, parted into fields."""
+    after_begin: re.Pattern[str]
+    """The same without what only tells that the log has begun."""
+    rest: re.Pattern[str]
+    """All other lines that may matter."""
+
+
+def patterns(head: Head, only: Direction | None) -> Patterns:
+    """Return the patterns for a head; ``only``: of one direction."""
+    text = re.escape(head.text)
+    stamp = f".{{{head.width}}}"
+    wanted = {
+        None: f"{_SMTP}|{_SMTPD}|{_QMGR}",
+        Direction.INBOUND: f"{_NO_SMTP}|{_SMTPD}|{_QMGR}",
+        Direction.OUTBOUND: f"{_SMTP}|{_NO_SMTPD}|{_QMGR}",
+    }
+    known = rf"smtp\[\d{{1,10}}\]: |(?:(?:submissions?|smtps)/)?smtpd\[\d{{1,10}}\]: |{_QMGR}|{OTHERS}"
+    return Patterns(
+        re.compile(rf"\n({stamp}){text}(?:{wanted[only]})", re.ASCII),
+        re.compile(rf"\n({stamp}){text}(?:{_SMTP}|{_NO_SMTPD}|{_NO_QMGR})", re.ASCII),
+        re.compile(rf"\n(?!{stamp}{text}(?:{known}))[^\n]+", re.ASCII),
+    )

@@ -86,7 +86,11 @@ def _attempts(items: Iterable[Seen]) -> int:
 
 
 def _joined(parts: list[Judgement], min_mails: int) -> Judgement:
-    """Return the judgements of a domain's several ways as one: counts add, the worst verdict and its reasons hold."""
+    """
+    Return the judgements of a domain's several ways as one: counts add, the worst verdict and its reasons hold.
+
+    The counts in the reasons are those of the worst way; so the first reason says that there are more.
+    """
     telling = [part for part in parts if part.mails or part.verdict is not Verdict.UNPROVEN] or parts[:1]
     worst = min(telling, key=lambda part: _WORST_FIRST.index(part.verdict))
     mails = sum(part.mails for part in parts)
@@ -105,11 +109,17 @@ def _joined(parts: list[Judgement], min_mails: int) -> Judgement:
         sum(part.unknown for part in parts),
         Fates(*map(sum, zip(*(part.fates for part in parts), strict=True))),
         None if None in bounds else max(bound for bound in bounds if bound is not None),
-        worst.reasons,
+        _of_worst(worst.reasons, len(telling)),
         tuple(hosts[name] for name in sorted(hosts)),
         max((part.last_seen for part in parts if part.last_seen is not None), default=None),
         tuple(sorted({provider for part in parts for provider in part.providers})),
     )
+
+
+def _of_worst(reasons: tuple[str, ...], ways: int) -> tuple[str, ...]:
+    if ways == 1:
+        return reasons
+    return (f"sent in {ways} ways (by sender and port); the worst: {reasons[0]}", *reasons[1:])
 
 
 def _evidence(items: Sequence[Seen], level: str, provider_of: ProviderOf) -> _Evidence:

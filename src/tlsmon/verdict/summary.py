@@ -24,7 +24,7 @@ def headline(found: Recommendation) -> str:
         for verdict, what in (
             (Verdict.LOSES, "would lose mail"),
             (Verdict.DELAYS, "would see delays"),
-            (Verdict.UNPROVEN, "are unproven"),
+            (Verdict.UNPROVEN, "is unproven" if len(found.verdicts(Verdict.UNPROVEN)) == 1 else "are unproven"),
         )
         if (items := found.verdicts(verdict))
     ]

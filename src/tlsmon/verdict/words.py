@@ -77,6 +77,16 @@ def share(value: float) -> str:
     return f"{value:.2%}" if value < 0.001 else f"{value:.1%}"  # noqa: PLR2004
 
 
+def number(count: int, noun: str) -> str:
+    """
+    Return how many of something there are.
+
+    >>> number(1, "mail"), number(12_000, "mail")
+    ('1 mail', '12,000 mails')
+    """
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
 def day(time: int) -> str:
     """Return a day as people write it, from microseconds since 1970, UTC."""
     moment = datetime.fromtimestamp(time / 1_000_000, UTC)
@@ -87,10 +97,10 @@ def _count(grounds: Grounds) -> str:
     accepted = sum(item.observation.attempts for item in grounds.mail if item.standing is Standing.GOOD)
     hosts = len({item.observation.address.host for item in grounds.mail if item.observation.address.host})
     since = day(min(item.observation.first for item in grounds.mail))
-    where = "from {} client{}" if grounds.inbound else "on {} MX host{}"
+    where = "from" if grounds.inbound else "on"
     text = (
-        f"{accepted:,} of {grounds.mails:,} mails {_ACCEPTED[grounds.level]} "
-        f"{where.format(hosts, 's' * (hosts != 1))} since {since}"
+        f"{accepted:,} of {number(grounds.mails, 'mail')} {_ACCEPTED[grounds.level]} "
+        f"{where} {number(hosts, 'client' if grounds.inbound else 'MX host')} since {since}"
     )
     if grounds.verdict in (Verdict.SAFE, Verdict.UNPROVEN) and grounds.upper is not None:
         text += f"; at most {share(grounds.upper)} would fail"
@@ -140,15 +150,15 @@ def _cause(grounds: Grounds, address: Address) -> str:
 def _outlook(grounds: Grounds) -> Iterable[str]:
     found = grounds.fates
     if found.lost and grounds.inbound:
-        yield f"{found.lost:,} mails would be refused and go back to their senders"
+        yield f"{number(found.lost, 'mail')} would be refused and go back to their senders"
     elif found.lost:
-        yield f"{found.lost:,} mails would be lost after {grounds.thresholds.queue_days:g} days in the queue"
+        yield f"{number(found.lost, 'mail')} would be lost after {grounds.thresholds.queue_days:g} days in the queue"
     if found.delayed:
-        yield f"{found.delayed:,} mails would be delayed and arrive with a later attempt"
+        yield f"{number(found.delayed, 'mail')} would be delayed and arrive with a later attempt"
     for host in sorted({item.observation.address.host for item in grounds.mail if _stood_in(item, grounds)}):
         yield f"{host} took mail that it would be refused only because another MX host had failed before"
     if found.rerouted:
-        yield f"{found.rerouted:,} mails would go to another MX host in the same attempt"
+        yield f"{number(found.rerouted, 'mail')} would go to another MX host in the same attempt"
         if grounds.chances.may_bounce:
             named = ", ".join(dict.fromkeys(address.host for address in grounds.chances.may_bounce))
             yield (
@@ -156,7 +166,7 @@ def _outlook(grounds: Grounds) -> Iterable[str]:
                 "once and tries no other host: ask with `tlsmon probe`"
             )
     if found.unknown:
-        yield f"of {found.unknown:,} mails the log does not tell"
+        yield f"of {number(found.unknown, 'mail')} the log does not tell"
     yield from _doubts(grounds)
 
 
@@ -175,6 +185,6 @@ def _doubts(grounds: Grounds) -> Iterable[str]:
     if moved_to is not None:
         yield f"no other MX host took mail since {moved_to.host} appeared: the domain may have moved there"
     if grounds.mails < grounds.thresholds.min_mails:
-        yield f"fewer than {grounds.thresholds.min_mails:,} mails"
+        yield f"fewer than {number(grounds.thresholds.min_mails, 'mail')}"
     elif grounds.upper > grounds.thresholds.max_share:
         yield f"too few to be sure of {share(grounds.thresholds.max_share)}"

@@ -93,6 +93,8 @@ class Framer:
         self._last: datetime | None = None
         self._parts: dict[str, list[str | None]] = {}
         self._stamp = b""
+        self._exim_stamp = ""
+        self._exim_stamp_time: datetime | None = None
         self._minute = b""
         self._minute_time = datetime.min.replace(tzinfo=UTC)
         self._stamp_time = datetime.min.replace(tzinfo=UTC)
@@ -111,12 +113,10 @@ class Framer:
     def _split(self, line: bytes) -> _Frame | None:
         if line.startswith(b"{"):
             return _journal(line)
-        head = _HEAD.match(line) or _RFC5424.match(line)
-        if head:
-            return self._syslog(line, head)
         if _EXIM_LINE.match(line):
             return _Frame(self._stamp_time, self._settings.host, EXIM, None, line.decode("utf-8", "replace"))
-        return None
+        head = _HEAD.match(line) or _RFC5424.match(line)
+        return self._syslog(line, head) if head else None
 
     def _syslog(self, line: bytes, head: re.Match[bytes]) -> _Frame | None:
         bsd = head["bsd"] if head.re is _HEAD else None
@@ -231,7 +231,10 @@ class Framer:
         """Return the time of Exim's stamp (``tod.c:tod_stamp``), which is local unless log_timezone adds an offset."""
         if offset:
             return _iso(text + offset)
+        if text == self._exim_stamp:
+            return self._exim_stamp_time
         time = self._local(text)
+        self._exim_stamp, self._exim_stamp_time = text, time
         self._last = time if self._last is None else max(self._last, time or self._last)
         return time
 

@@ -24,12 +24,13 @@ def tlsrpt(
     """Show what others reported of sending to your domains (TLSRPT, RFC 8460). `tlsmon ingest` reads the reports."""
     found = api.open(config.resolve(store=store).store).tlsrpt(domain)
     if format_ is Format.JSON:
-        say_json(_document(found))
+        say_json(document(found))
     else:
-        _show(found)
+        show(found)
 
 
-def _document(found: "TlsrptSummary") -> dict[str, Any]:
+def document(found: "TlsrptSummary") -> dict[str, Any]:
+    """Return what was reported as JSON."""
     return {
         "domain": found.domain,
         "reports": found.reports,
@@ -52,7 +53,8 @@ def _document(found: "TlsrptSummary") -> dict[str, Any]:
     }
 
 
-def _show(found: "TlsrptSummary") -> None:
+def show(found: "TlsrptSummary") -> None:
+    """Print what was reported."""
     if not found.reports or found.first is None or found.last is None:
         say("No TLS reports are in the store. Bring them in with `tlsmon ingest FILE...`, as they came by mail.")
         return

@@ -21,6 +21,7 @@ from tests.tlsmon.probe.little_internet import little_internet
 from tests.tlsmon.probe.names import Zone, serving
 from tests.tlsmon.probe.receivers import BANNER, EHLO, Play, receiving
 from tests.tlsmon.probe.test_starttls import drip, endless, flood, stall_in_handshake
+from tests.tlsmon.tlsrpt.reports import as_json, report
 
 from tlsmon.probe.model import Settings
 
@@ -154,6 +155,21 @@ def test_check(run: Run, world: tuple[list[str], Zone]) -> None:
     )
     document = json.loads(run("check", "busy.example", *world[0], "--format", "json").stdout)
     assert (document["ready"], document["can_require"]) == (False, "unknown")
+
+
+def test_check_shows_what_others_reported(run: Run, world: tuple[list[str], Zone], tmp_path: Path) -> None:
+    """Reports of TLS to this domain stand beside the probe, those about others do not; they decide nothing."""
+    assert json.loads(run("check", "good.example", *world[0], "--format", "json").stdout)["reported"] is None
+    for number, (domain, failed) in enumerate({"good.example": 7, "clear.example": 5}.items(), 1):
+        (tmp_path / f"{number}.json").write_bytes(as_json(report(number, 100, failed, domain)))
+    assert run("ingest", "1.json", "2.json").returncode == 0
+    done = run("check", "good.example", *world[0])
+    assert done.returncode == 0
+    assert re.search(r"^good\.example +sts +100 +7$", done.stdout, re.MULTILINE)
+    assert "clear.example" not in done.stdout
+    document = json.loads(run("check", "good.example", *world[0], "--format", "json").stdout)
+    policies = document["reported"]["policies"]
+    assert {(policy["policy_domain"], policy["failed"]) for policy in policies} == {("good.example", 7)}
 
 
 def chatter(client: object) -> None:

@@ -26,7 +26,7 @@ test-fast: $(READY) ## run the tests that need no mail server
 
 # Each run has network namespaces of its own; two at a time leave the mail servers enough of two cores.
 test-lab: $(READY) ## run the tests with real mail servers; skipped where there are none
-	$(BIN)/python -m pytest -n 2 -m lab tests
+	$(BIN)/python -m pytest -n 2 --dist worksteal -m lab tests
 
 lint: $(READY) ## check style and format
 	$(BIN)/ruff check .

@@ -205,6 +205,9 @@ def _deferred(head: Head, block: str) -> Event | Unread:
     found = _DEFER.search(block)
     if not found:
         return Unread("a deferral whose fields do not stand as Exim writes them")
+    if "@" not in head.address and _DEFER.search(block, found.end()):
+        # A local part is logged without its quotes, so this word may be of the address; the real one then follows.
+        return Unread("a deferral that can be read in two ways, because its address looks like one")
     number, rest = int(found["number"] or 0), block[found.end() :]
     if number > 0:  # an errno of the system, with its text
         rest = _STRERROR.sub("", rest, count=1)

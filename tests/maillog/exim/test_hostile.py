@@ -173,3 +173,10 @@ def test_time_is_linear_in_the_length(text: str) -> None:
     begin = time.perf_counter()
     events.read_event(record(f"{ID} {text}"))
     assert time.perf_counter() - begin < 5
+
+
+@pytest.mark.parametrize("inner", ["defer: b", "defer (-1) b", "routing defer: b", "defer H=x: b", "defer (x): b"])
+def test_a_recipient_that_looks_like_a_deferral_hides_none(inner: str) -> None:
+    """Exim logs a local part without its quotes; one that reads like the rest of the line is counted as unread."""
+    failure = "defer H=mx.d.example [203.0.113.9]: a TLS session is required, but the server did not offer TLS support"
+    assert isinstance(read_event(record(f"{ID} == a {inner}@d.example {RT} {failure}")), Unread)

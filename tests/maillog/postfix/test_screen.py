@@ -2,7 +2,7 @@
 
 import pytest
 
-from maillog.postfix.screen import hits
+from maillog.postfix.screen import hits, of_others
 
 HITS = {
     "RFC 3164": b"Nov  3 10:00:00 mail postfix/smtp[1]: x",
@@ -32,3 +32,18 @@ def test_screen(line: bytes) -> None:
 def test_screened_out(line: bytes) -> None:
     """The screen spares the reader the most frequent lines of other programs."""
     assert not list(hits(line))
+
+
+@pytest.mark.parametrize("stamp", ["Nov  3 10:00:00", "2026-11-03T10:00:00.123456+01:00"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        '4F2A1B3C9D: to=<"x/anvil["@d.example>, relay=mx.d.example[203.0.113.9]:25',
+        "4F2A1B3C9D: to=<a@d.example>, orig_to=<x/cleanup[>, relay=mx.d.example[203.0.113.9]:25",
+        "4F2A1B3C9D: host mx/error[ said: no",
+    ],
+)
+def test_an_address_makes_no_line_another_programs(stamp: str, said: str) -> None:
+    """What stands in an address or a reply is not taken for the tag of a program that tells nothing."""
+    assert not of_others(f"{stamp} mail postfix/smtp[9]: {said}\n".encode(), 0)
+    assert of_others(f"{stamp} mail postfix/anvil[9]: statistics: max\n".encode(), 0)

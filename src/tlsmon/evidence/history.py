@@ -5,9 +5,11 @@ A host that changed is judged by what it does since. The change is found by the 
 over all points in time at which the observations can be parted; the search is repeated on what follows the change.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
 from math import log
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 CHANGE_LIKELIHOOD = 4.0
 """Least gain in log likelihood for a change to be believed; five good sessions and then two bad ones give 4.2."""
@@ -38,63 +40,126 @@ class Behaviour(NamedTuple):
         return self.bad / (self.good + self.bad) if self.good + self.bad else 1.0
 
 
-class _Point(NamedTuple):
+class _Change(NamedTuple):
     time: int
-    good: int
-    bad: int
+    better: bool
 
 
 def behaviour(sessions: Iterable[Sessions]) -> Behaviour:
     """Return how the address behaves now, from its sessions in any order."""
-    every = list(sessions)
-    good = sum(item.number for item in every if item.good)
-    bad = sum(item.number for item in every if not item.good)
-    if not good or not bad:
-        return Behaviour(good, bad, None)
-    now, before = _points(every), _Point(0, 0, 0)
+    now = list(sessions)
+    good, bad = _count(now, good=True), _count(now, good=False)
     since = None
-    while (split := _change(now)) is not None:
-        before = _Point(0, before.good + _good(now[:split]), before.bad + _bad(now[:split]))
-        now = now[split:]
-        since = now[0].time
-    return Behaviour(_good(now), _bad(now), since, before.good, before.bad)
+    while (change := _change(now)) is not None:
+        now = [rest for item in now if (rest := _since(item, change)).number]
+        since = change.time
+    good_now, bad_now = _count(now, good=True), _count(now, good=False)
+    return Behaviour(good_now, bad_now, since, good - good_now, bad - bad_now)
 
 
-def _points(sessions: Iterable[Sessions]) -> list[_Point]:
-    """Put the counts where they are known to have been: half of them at the first time, half at the last."""
-    points: dict[int, list[int]] = {}
-    for good, number, first, last in sessions:
-        points.setdefault(first, [0, 0])[not good] += number - number // 2
-        points.setdefault(last, [0, 0])[not good] += number // 2
-    return [_Point(time, *points[time]) for time in sorted(points) if any(points[time])]
+def _change(sessions: Sequence[Sessions]) -> _Change | None:
+    """
+    Return when the rate most likely changed, and to what; None where it did not.
 
-
-def _change(points: Sequence[_Point]) -> int | None:
-    """Return the index at which the rate most likely changed, or None."""
-    good, bad = _good(points), _bad(points)
+    Of equal sessions only the first and the last have a time. The others may all have been just after the first or
+    just before the last, so a change for the better is believed only if it is likely wherever they were; for one for
+    the worse it is enough that it is likely where they were evenly spread.
+    """
+    good, bad = _count(sessions, good=True), _count(sessions, good=False)
     if not good or not bad:
         return None
-    needed = max(CHANGE_LIKELIHOOD, 2 + log(good + bad)) + _likelihood(good, bad)
-    best, found = needed, None
-    before_good = before_bad = 0
-    for index, point in enumerate(points[:-1], 1):
-        before_good += point.good
-        before_bad += point.bad
-        parted = _likelihood(before_good, before_bad) + _likelihood(good - before_good, bad - before_bad)
-        if parted > best:
-            best, found = parted, index
+    best, found = max(CHANGE_LIKELIHOOD, 2 + log(good + bad)) + _likelihood(good, bad), None
+    good_after, bad_after = _ToCome(good), _ToCome(bad)
+    by_first, by_last = _by(sessions, "first"), _by(sessions, "last")
+    for left, time in pairwise(sorted({*by_first, *by_last})):
+        for item in by_first.get(left, ()):
+            (good_after if item.good else bad_after).begin(item)
+        for item in by_last.get(left, ()):
+            (good_after if item.good else bad_after).end(item)
+        for better, counts in (
+            (True, (good_after.least, bad_after.most)),
+            (False, (good_after.evenly(time), bad_after.evenly(time))),
+        ):
+            parted = _likelihood(good - counts[0], bad - counts[1]) + _likelihood(*counts)
+            if parted > best and (counts[0] * bad > counts[1] * good) is better:
+                best, found = parted, _Change(time, better)
     return found
 
 
-def _likelihood(good: int, bad: int) -> float:
+def _by(sessions: Iterable[Sessions], end: Literal["first", "last"]) -> Mapping[int, list[Sessions]]:
+    found: dict[int, list[Sessions]] = defaultdict(list)
+    for item in sessions:
+        found[getattr(item, end)].append(item)
+    return found
+
+
+class _ToCome:
+    """How many sessions of one kind there are from a moment on, as that moves from one known time to the next."""
+
+    def __init__(self, number: int) -> None:
+        self._sure = number
+        self._groups = self._within = 0
+        """Equal sessions that have begun and not ended: how many times one of them, and all of them."""
+        self._slope = self._offset = 0.0
+        """Those of them that have no time of their own, evenly spread: offset - slope * time."""
+
+    @property
+    def least(self) -> int:
+        """Return how many there are at least: of equal ones the last."""
+        return self._sure + self._groups
+
+    @property
+    def most(self) -> int:
+        """Return how many there are at most: of equal ones all but the first."""
+        return self._sure + self._within - self._groups
+
+    def evenly(self, time: int) -> float:
+        """Return how many there are where they are evenly spread."""
+        return min(max(self.least + self._offset - self._slope * time, self.least), self.most)
+
+    def begin(self, item: Sessions) -> None:
+        """Go past the first of equal sessions."""
+        self._sure -= item.number
+        self._around(item, 1)
+
+    def end(self, item: Sessions) -> None:
+        """Go past the last of equal sessions."""
+        self._around(item, -1)
+
+    def _around(self, item: Sessions, sign: int) -> None:
+        if item.first == item.last:
+            return
+        slope = (item.number - 2) / (item.last - item.first)
+        self._groups += sign
+        self._within += sign * item.number
+        self._slope += sign * slope
+        self._offset += sign * slope * item.last
+
+
+def _since(item: Sessions, change: _Change) -> Sessions:
+    """
+    Return what is left of equal sessions from a change on.
+
+    Of those around a change for the better only what cannot have been before it counts as good, and all that may have
+    been after it as bad. Around one for the worse they count as evenly spread.
+    """
+    if item.first >= change.time:
+        return item
+    if item.last < change.time:
+        return item._replace(number=0)
+    number = item.number - 1
+    if change.better and item.good:
+        number = 1
+    elif not change.better:
+        number = 1 + round((item.number - 2) * (item.last - change.time) / (item.last - item.first))
+    return Sessions(item.good, number, change.time if number > 1 else item.last, item.last)
+
+
+def _likelihood(good: float, bad: float) -> float:
     """Return the log likelihood of the counts under their own rate."""
     total = good + bad
     return sum(count * log(count / total) for count in (good, bad) if count)
 
 
-def _good(points: Sequence[_Point]) -> int:
-    return sum(point.good for point in points)
-
-
-def _bad(points: Sequence[_Point]) -> int:
-    return sum(point.bad for point in points)
+def _count(sessions: Iterable[Sessions], *, good: bool) -> int:
+    return sum(item.number for item in sessions if item.good is good)

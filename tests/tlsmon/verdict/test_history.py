@@ -1,0 +1,67 @@
+"""Changes of behaviour, from sessions of which only the number and the first and last time are known."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tlsmon.evidence.history import Behaviour, Sessions, behaviour
+
+MINUTE = 60_000_000
+
+
+def _groups(sessions: list[tuple[int, bool]], span: int) -> list[Sessions]:
+    """Count sessions (time, good) as the store does: equal ones of a span of time together."""
+    groups: dict[tuple[int, bool], list[int]] = {}
+    for time, good in sessions:
+        groups.setdefault((time // span, good), []).append(time)
+    return [Sessions(good, len(times), min(times), max(times)) for (_, good), times in groups.items()]
+
+
+@pytest.mark.parametrize("number", [20, 44, 1_000])
+def test_a_host_that_alternates_has_not_changed(number: int) -> None:
+    """The last good session is always a moment later than the last bad one, or the other way round."""
+    for last_is_good in (False, True):
+        sessions = [(index * 1_000, index % 2 == last_is_good) for index in range(number)]
+        assert behaviour(_groups(sessions, 60 * MINUTE)) == Behaviour(number // 2, number // 2, None)
+
+
+def test_bad_in_the_last_burst_only_by_the_clock() -> None:
+    """Three bursts; in each the good sessions end a second before or after the bad ones."""
+    bursts = [
+        *(Sessions(True, 8, start, start + 3_000_000) for start in (0, 10_000_000, 20_000_000)),
+        *(Sessions(False, 7, start, start + 2_000_000) for start in (0, 10_000_000, 20_000_000)),
+    ]
+    assert behaviour(bursts) == Behaviour(24, 21, None)
+
+
+def test_a_change_within_the_hour_is_seen_where_the_times_tell_it() -> None:
+    sessions = [Sessions(False, 9, 0, 20 * MINUTE), Sessions(True, 12, 21 * MINUTE, 40 * MINUTE)]
+    assert behaviour(sessions) == Behaviour(12, 0, 21 * MINUTE, 0, 9)
+
+
+def test_sessions_that_may_have_been_before_a_change_do_not_count_for_it() -> None:
+    """Of the hundred good ones that ended after the last bad one, ninety-nine may have been before it."""
+    sessions = [Sessions(True, 100, 0, 60 * MINUTE), Sessions(False, 100, 0, 10 * MINUTE)]
+    assert behaviour(sessions) == Behaviour(100, 100, None)
+    later = Sessions(True, 12, 61 * MINUTE, 62 * MINUTE)
+    assert behaviour([*sessions, later]) == Behaviour(13, 0, 60 * MINUTE, 99, 100)
+
+
+def test_a_host_that_lost_starttls_and_had_it_once_more() -> None:
+    sessions = [Sessions(True, 101, 0, 55 * MINUTE), Sessions(False, 60, 30 * MINUTE, 59 * MINUTE)]
+    found = behaviour(sessions)
+    assert found.since == 30 * MINUTE
+    assert found.bad == 60
+    assert 1 <= found.good < 60
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 240 * 60), st.booleans()), min_size=1, max_size=80),
+    st.sampled_from([1, 60, 24 * 60]),
+)
+def test_good_since_counts_no_session_that_may_have_been_before(sessions: list[tuple[int, bool]], span: int) -> None:
+    found = behaviour(_groups(sessions, span))
+    assert found.good + found.bad + found.good_before + found.bad_before == len(sessions)
+    if found.since is not None and not found.bad:
+        assert not [time for time, good in sessions if time >= found.since and not good]
+        assert found.good <= len([time for time, good in sessions if time >= found.since and good])

@@ -17,6 +17,8 @@ from tlsmon.verdict.words import Grounds, explain
 POOLED_LEVELS: Final = frozenset({"encrypt", "verify"})
 """STARTTLS, and a certificate for the MX host's own name, are properties of the host. What names the domain is not."""
 
+_DAY: Final = 86_400_000_000
+
 ProviderOf = Callable[[str], str]
 
 _WORST_FIRST: Final = (Verdict.LOSES, Verdict.DELAYS, Verdict.UNPROVEN, Verdict.SAFE)
@@ -30,10 +32,16 @@ class _Evidence(NamedTuple):
     pooled: bool
     failed: Mapping[str, int]
     """By address (IP): attempts that failed there and left the mail to another host."""
+    hosts: Mapping[Hashable, frozenset[Address]]
+    """By sender, host and port: its addresses in use, for whatever domain."""
 
     def of(self, domain: str, address: Address) -> Behaviour | None:
         """Return how the address behaves towards the domain; None where no session tells."""
         return self.behaviours.get(address if self.pooled else (domain, address))
+
+    def same_host(self, item: Seen) -> frozenset[Address]:
+        """Return the addresses of the MX host that the attempt met; an MTA tries all of them."""
+        return self.hosts.get(_host(item), frozenset())
 
 
 def judge(seen: Iterable[Seen], level: str, thresholds: Thresholds, provider_of: ProviderOf) -> list[Judgement]:
@@ -144,7 +152,33 @@ def _evidence(items: Sequence[Seen], level: str, provider_of: ProviderOf) -> _Ev
     for observation, _ in items:
         for ip in observation.earlier:
             failed[ip] += observation.attempts
-    return _Evidence(behaviours, pools, pooled, failed)
+    return _Evidence(behaviours, pools, pooled, failed, _addresses(items) if pooled else {})
+
+
+def _host(item: Seen) -> Hashable:
+    found = item.observation
+    return found.sender, found.address.host, found.address.port
+
+
+def _addresses(items: Sequence[Seen]) -> dict[Hashable, frozenset[Address]]:
+    """Return the addresses in use of each MX host that has several."""
+    several: dict[Hashable, set[Address]] = defaultdict(set)
+    for item in items:
+        if item.observation.address.host and item.observation.direction is Direction.OUTBOUND:
+            several[_host(item)].add(item.observation.address)
+    met: dict[Hashable, dict[Hashable, Seen]] = {host: {} for host, found in several.items() if len(found) > 1}
+    for item in items:
+        if item.standing is not Standing.SILENT and (days := met.get(_host(item))) is not None:
+            key = item.observation.address, item.observation.first // _DAY
+            days[key] = item if key not in days else _together(days[key], item)
+    return {host: frozenset(in_use(tuple(days.values()))) for host, days in met.items()}
+
+
+def _together(one: Seen, other: Seen) -> Seen:
+    """Return the attempts of two observations of an address as one; only how many and when still tells something."""
+    a, b = one.observation, other.observation
+    first, last = min(a.first, b.first), max(a.last, b.last)
+    return one._replace(observation=a._replace(attempts=a.attempts + b.attempts, first=first, last=last))
 
 
 class _Domain:
@@ -186,20 +220,34 @@ class _Domain:
         )
 
     def _find_chances(self) -> Chances:
+        used = self._used()
         known: dict[Address, Behaviour] = {}
         unknown = []
-        for address in sorted(in_use(self._seen), key=str):
+        for address in sorted(used, key=str):
             found = self._evidence.of(self._name, address)
             if found is not None:
                 known[address] = found
             if found is None or self._half_known(address, found):
                 unknown.append(address)
-        used: dict[Address, tuple[int, int]] = {}
-        for observation, _ in self._seen:
-            first, last = used.get(observation.address, (observation.first, observation.last))
-            used[observation.address] = min(first, observation.first), max(last, observation.last)
         down = {address: self._down(address, found) for address, found in known.items()}
         return Chances(known, tuple(unknown), used, passed_over(self._seen), down, may_bounce(self._seen, known))
+
+    def _used(self) -> dict[Address, tuple[int, int]]:
+        """
+        Return when mail was first and last seen at each address in use.
+
+        The other addresses of its MX host, which took mail for other domains, are tried for this one, too.
+        """
+        mine = in_use(self._seen)
+        used: dict[Address, tuple[int, int]] = {}
+        hosts: dict[frozenset[Address], tuple[int, int]] = {}
+        for item in self._seen:
+            address, first, last = item.observation.address, item.observation.first, item.observation.last
+            if address in mine:
+                used[address] = _span(used.get(address), first, last)
+                others = self._evidence.same_host(item)
+                hosts[others] = _span(hosts.get(others), first, last)
+        return {address: span for others, span in hosts.items() for address in others} | used
 
     def _down(self, address: Address, found: Behaviour) -> float:
         failed = self._evidence.failed.get(address.ip or "", 0)
@@ -268,6 +316,10 @@ class _Domain:
         if least is None or not by_fate.affected:
             return least
         return max(least, upper_bound(Counts(sum(by_fate) - by_fate.affected, by_fate.affected), Pool(), confidence))
+
+
+def _span(known: tuple[int, int] | None, first: int, last: int) -> tuple[int, int]:
+    return (min(known[0], first), max(known[1], last)) if known else (first, last)
 
 
 def _latest_last(item: Seen) -> tuple[int, str, str, str]:

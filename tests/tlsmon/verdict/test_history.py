@@ -9,6 +9,14 @@ from tlsmon.evidence.history import Behaviour, Sessions, behaviour
 MINUTE = 60_000_000
 
 
+def _good(number: int, first: int, last: int) -> Sessions:
+    return Sessions(good=True, number=number, first=first, last=last)
+
+
+def _bad(number: int, first: int, last: int) -> Sessions:
+    return Sessions(good=False, number=number, first=first, last=last)
+
+
 def _groups(sessions: list[tuple[int, bool]], span: int) -> list[Sessions]:
     """Count sessions (time, good) as the store does: equal ones of a span of time together."""
     groups: dict[tuple[int, bool], list[int]] = {}
@@ -28,27 +36,29 @@ def test_a_host_that_alternates_has_not_changed(number: int) -> None:
 def test_bad_in_the_last_burst_only_by_the_clock() -> None:
     """Three bursts; in each the good sessions end a second before or after the bad ones."""
     bursts = [
-        *(Sessions(True, 8, start, start + 3_000_000) for start in (0, 10_000_000, 20_000_000)),
-        *(Sessions(False, 7, start, start + 2_000_000) for start in (0, 10_000_000, 20_000_000)),
+        *(_good(8, start, start + 3_000_000) for start in (0, 10_000_000, 20_000_000)),
+        *(_bad(7, start, start + 2_000_000) for start in (0, 10_000_000, 20_000_000)),
     ]
     assert behaviour(bursts) == Behaviour(24, 21, None)
 
 
 def test_a_change_within_the_hour_is_seen_where_the_times_tell_it() -> None:
-    sessions = [Sessions(False, 9, 0, 20 * MINUTE), Sessions(True, 12, 21 * MINUTE, 40 * MINUTE)]
+    """The last bad one was a minute before the first good one."""
+    sessions = [_bad(9, 0, 20 * MINUTE), _good(12, 21 * MINUTE, 40 * MINUTE)]
     assert behaviour(sessions) == Behaviour(12, 0, 21 * MINUTE, 0, 9)
 
 
 def test_sessions_that_may_have_been_before_a_change_do_not_count_for_it() -> None:
     """Of the hundred good ones that ended after the last bad one, ninety-nine may have been before it."""
-    sessions = [Sessions(True, 100, 0, 60 * MINUTE), Sessions(False, 100, 0, 10 * MINUTE)]
+    sessions = [_good(100, 0, 60 * MINUTE), _bad(100, 0, 10 * MINUTE)]
     assert behaviour(sessions) == Behaviour(100, 100, None)
-    later = Sessions(True, 12, 61 * MINUTE, 62 * MINUTE)
+    later = _good(12, 61 * MINUTE, 62 * MINUTE)
     assert behaviour([*sessions, later]) == Behaviour(13, 0, 60 * MINUTE, 99, 100)
 
 
 def test_a_host_that_lost_starttls_and_had_it_once_more() -> None:
-    sessions = [Sessions(True, 101, 0, 55 * MINUTE), Sessions(False, 60, 30 * MINUTE, 59 * MINUTE)]
+    """It is judged by what it does since, also where the good sessions reach a little beyond."""
+    sessions = [_good(101, 0, 55 * MINUTE), _bad(60, 30 * MINUTE, 59 * MINUTE)]
     found = behaviour(sessions)
     assert found.since == 30 * MINUTE
     assert found.bad == 60
@@ -60,6 +70,7 @@ def test_a_host_that_lost_starttls_and_had_it_once_more() -> None:
     st.sampled_from([1, 60, 24 * 60]),
 )
 def test_good_since_counts_no_session_that_may_have_been_before(sessions: list[tuple[int, bool]], span: int) -> None:
+    """Whatever is counted together: where none is bad since a change, none was, and as many were good at least."""
     found = behaviour(_groups(sessions, span))
     assert found.good + found.bad + found.good_before + found.bad_before == len(sessions)
     if found.since is not None and not found.bad:

@@ -31,7 +31,7 @@ class _Evidence(NamedTuple):
     pools: Mapping[str, Pool]
     pooled: bool
     failed: Mapping[str, int]
-    """By address (IP): attempts that failed there and left the mail to another host."""
+    """By address (IP): attempts that failed there for another reason than TLS, so the mail had to wait or to go on."""
     hosts: Mapping[Hashable, frozenset[Address]]
     """By sender, host and port: its addresses in use, for whatever domain."""
 
@@ -152,6 +152,8 @@ def _evidence(items: Sequence[Seen], level: str, provider_of: ProviderOf) -> _Ev
     for observation, _ in items:
         for ip in observation.earlier:
             failed[ip] += observation.attempts
+        if observation.outcome == "deferred" and observation.cause not in TLS_CAUSES:
+            failed[observation.address.ip or ""] += observation.attempts
     return _Evidence(behaviours, pools, pooled, failed, _addresses(items) if pooled else {})
 
 

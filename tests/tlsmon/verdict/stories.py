@@ -25,6 +25,7 @@ _LETTERS = {
     "r": ("none", None, None, "bounced", "tls_refused"),
     "x": ("none", None, None, "expired", "tls_not_offered"),
     "b": ("plaintext", None, None, "bounced", "unrelated"),
+    "f": ("encrypted", None, "TLSv1.3", "deferred", "unrelated"),
     "g": ("plaintext", None, None, "deferred", "unrelated"),
 }
 

@@ -27,6 +27,7 @@ REROUTED_AT: Final = 0.05
 _FIRST_RETRIES, _FIRST_SECONDS, _LATER_SECONDS = 4, 4_500, 4_000
 _GONE_AT = 0.05
 _DAY = 86_400
+_SECOND = 1_000_000
 
 
 class Seen(NamedTuple):
@@ -90,39 +91,63 @@ def retries(queue_days: float) -> int:
     return max(int((queue_days * _DAY - _FIRST_SECONDS) / _LATER_SECONDS), 0) + _FIRST_RETRIES + 1
 
 
-def in_use(seen: Sequence[Seen]) -> set[Address]:
+def in_use(seen: Iterable[Seen]) -> set[Address]:
     """
     Return the addresses that still take the domain's mail.
 
     One that took a share s of it before is gone if the mail after its last session would have missed it with a chance
     of less than 5 %.
     """
+    uses = _uses(seen)
     total: dict[Address, int] = {}
     last: dict[Address, int] = {}
-    for observation, _ in seen:
-        address = observation.address
-        total[address] = total.get(address, 0) + observation.attempts
-        last[address] = max(last.get(address, 0), observation.last)
+    for use in uses:
+        total[use.address] = total.get(use.address, 0) + use.number
+        last[use.address] = max(last.get(use.address, 0), use.last)
     if len(total) == 1:
         return set(total)
-    return {address for address in total if not _gone(address, total[address], last[address], seen)}
+    return {address for address in total if not _gone(address, total[address], last[address], uses)}
 
 
-def _gone(address: Address, taken: int, last: int, seen: Sequence[Seen]) -> bool:
-    after = sum(_after(observation, last) for observation, _ in seen if observation.address != address)
-    before = sum(observation.attempts for observation, _ in seen if observation.address != address) - after
+class _Use(NamedTuple):
+    """How often an MTA chose an address, and when: seconds since 1970."""
+
+    address: Address
+    number: int
+    first: int
+    last: int
+
+
+def _uses(seen: Iterable[Seen]) -> list[_Use]:
+    """Count choices of an address: a mail to several recipients chooses once, so attempts of one second are one."""
+    moments: set[tuple[Address, int]] = set()
+    uses = []
+    for found, _ in seen:
+        first, last = found.first // _SECOND, found.last // _SECOND
+        if first != last:
+            uses.append(_Use(found.address, min(found.attempts, last - first + 1), first, last))
+        elif (found.address, first) not in moments:
+            moments.add((found.address, first))
+            uses.append(_Use(found.address, 1, first, first))
+    return uses
+
+
+def _gone(address: Address, taken: int, last: int, uses: Sequence[_Use]) -> bool:
+    others = [use for use in uses if use.address != address]
+    after = sum(_after(use, last) for use in others)
+    before = sum(use.number for use in others) - after
     share = taken / (taken + before + 1)
     return bool((1 - share) ** after < _GONE_AT)
 
 
-def _after(observation: Observation, time: int) -> int:
-    """Return how many of the attempts were after a time; those around it count as evenly spread."""
-    if observation.first > time:
-        return observation.attempts
-    if observation.last <= time:
+def _after(use: _Use, time: int) -> int:
+    """Return how many of the choices were after a time; those around it count as evenly spread."""
+    if use.first > time:
+        return use.number
+    if use.last <= time:
         return 0
-    spread = (observation.last - time) / (observation.last - observation.first)
-    return max(round(observation.attempts * spread), 1)
+    spread = (use.last - time) / (use.last - use.first)
+    return max(round(use.number * spread), 1)
 
 
 def passed_over(seen: Iterable[Seen]) -> dict[Address, frozenset[str]]:

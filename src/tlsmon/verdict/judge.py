@@ -5,7 +5,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from tlsmon.evidence.history import Behaviour, Sessions, behaviour
-from tlsmon.evidence.model import Address, Sender, Standing
+from tlsmon.evidence.model import Address, Observation, Sender, Standing
 from tlsmon.evidence.standing import TLS_CAUSES
 from tlsmon.rollup.model import Direction
 from tlsmon.verdict.bounds import Counts, Pool, upper_bound
@@ -31,7 +31,7 @@ class _Evidence(NamedTuple):
     pools: Mapping[str, Pool]
     pooled: bool
     failed: Mapping[str, int]
-    """By address (IP): attempts that failed there for another reason than TLS, so the mail had to wait or to go on."""
+    """By address (IP): attempts that failed there for another reason than TLS, and the mail had to go on or to wait."""
     hosts: Mapping[Hashable, frozenset[Address]]
     """By sender, host and port: its addresses in use, for whatever domain."""
 
@@ -152,9 +152,15 @@ def _evidence(items: Sequence[Seen], level: str, provider_of: ProviderOf) -> _Ev
     for observation, _ in items:
         for ip in observation.earlier:
             failed[ip] += observation.attempts
-        if observation.outcome == "deferred" and observation.cause not in TLS_CAUSES:
+        if _put_off(observation):
             failed[observation.address.ip or ""] += observation.attempts
     return _Evidence(behaviours, pools, pooled, failed, _addresses(items) if pooled else {})
+
+
+def _put_off(observation: Observation) -> bool:
+    """Tell whether the server was reached, and answered that it takes the mail later (4xx)."""
+    reached = observation.security in ("encrypted", "plaintext")
+    return reached and observation.outcome == "deferred" and observation.cause not in TLS_CAUSES
 
 
 def _host(item: Seen) -> Hashable:

@@ -99,3 +99,13 @@ def test_address_that_an_mx_host_has_no_more_saves_nothing() -> None:
     others = [item._replace(address=former) for item in observations("mx=" + "e" * 8 + " exim", domain="other.test")]
     found = recommend([*mine, *others], "encrypt", WINDOW, Thresholds(max_share=1.0), provider).judgements
     assert [str(item.verdict) for item in found] == ["loses", "safe"]
+
+
+def test_recipients_of_one_mail_are_one_choice_of_an_address() -> None:
+    """An address is not gone for a few mails to many recipients that happened to go to the other one."""
+    items = list(observations("a=eee... b=...pp"))
+    (judgement,) = recommend(items, "encrypt", WINDOW, Thresholds(max_share=1.0), provider).judgements
+    several = [item._replace(attempts=20) for item in items]
+    (of_several,) = recommend(several, "encrypt", WINDOW, Thresholds(max_share=1.0), provider).judgements
+    assert judgement.fates == Fates(delivered=3, rerouted=2)
+    assert of_several.fates == Fates(delivered=60, rerouted=40)

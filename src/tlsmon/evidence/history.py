@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 
 CHANGE_LIKELIHOOD = 4.0
 """Least gain in log likelihood for a change to be believed; five good sessions and then two bad ones give 4.2."""
+SECOND = 1_000_000
 
 
 class Sessions(NamedTuple):
@@ -63,14 +64,16 @@ def _change(sessions: Sequence[Sessions]) -> _Change | None:
 
     Of equal sessions only the first and the last have a time. The others may all have been just after the first or
     just before the last, so a change for the better is believed only if it is likely wherever they were; for one for
-    the worse it is enough that it is likely where they were evenly spread.
+    the worse it is enough that it is likely where they were evenly spread. Sessions of one second are one here: the
+    recipients of a mail share a session, and so its luck.
     """
-    good, bad = _count(sessions, good=True), _count(sessions, good=False)
+    moments = _moments(sessions)
+    good, bad = _count(moments, good=True), _count(moments, good=False)
     if not good or not bad:
         return None
     best, found = max(CHANGE_LIKELIHOOD, 2 + log(good + bad)) + _likelihood(good, bad), None
     good_after, bad_after = _ToCome(good), _ToCome(bad)
-    by_first, by_last = _by(sessions, "first"), _by(sessions, "last")
+    by_first, by_last = _by(moments, "first"), _by(moments, "last")
     for left, time in pairwise(sorted({*by_first, *by_last})):
         for item in by_first.get(left, ()):
             (good_after if item.good else bad_after).begin(item)
@@ -84,6 +87,19 @@ def _change(sessions: Sequence[Sessions]) -> _Change | None:
             if parted > best and (counts[0] * bad > counts[1] * good) is better:
                 best, found = parted, _Change(time, better)
     return found
+
+
+def _moments(sessions: Iterable[Sessions]) -> list[Sessions]:
+    """Return the sessions with those of one second as one."""
+    instants: set[tuple[bool, int]] = set()
+    spans = []
+    for good, number, first, last in sessions:
+        seconds = last // SECOND - first // SECOND
+        if seconds:
+            spans.append(Sessions(good, min(number, seconds + 1), first, last))
+        else:
+            instants.add((good, first // SECOND * SECOND))
+    return [*spans, *(Sessions(good, 1, time, time) for good, time in instants)]
 
 
 def _by(sessions: Iterable[Sessions], end: Literal["first", "last"]) -> Mapping[int, list[Sessions]]:

@@ -12,7 +12,7 @@ from math import prod
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from tlsmon.evidence.history import Behaviour
+from tlsmon.evidence.history import SECOND, Behaviour
 from tlsmon.evidence.model import Address, Observation, Standing
 from tlsmon.evidence.standing import TLS_CAUSES
 from tlsmon.rollup.model import Direction
@@ -27,7 +27,6 @@ REROUTED_AT: Final = 0.05
 _FIRST_RETRIES, _FIRST_SECONDS, _LATER_SECONDS = 4, 4_500, 4_000
 _GONE_AT = 0.05
 _DAY = 86_400
-_SECOND = 1_000_000
 
 
 class Seen(NamedTuple):
@@ -123,7 +122,7 @@ def _uses(seen: Iterable[Seen]) -> list[_Use]:
     moments: set[tuple[Address, int]] = set()
     uses = []
     for found, _ in seen:
-        first, last = found.first // _SECOND, found.last // _SECOND
+        first, last = found.first // SECOND, found.last // SECOND
         if first != last:
             uses.append(_Use(found.address, min(found.attempts, last - first + 1), first, last))
         elif (found.address, first) not in moments:

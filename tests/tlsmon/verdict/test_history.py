@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tlsmon.evidence.history import Behaviour, Sessions, behaviour
+from tlsmon.evidence.history import SECOND, Behaviour, Sessions, behaviour
 
 MINUTE = 60_000_000
 
@@ -29,8 +29,14 @@ def _groups(sessions: list[tuple[int, bool]], span: int) -> list[Sessions]:
 def test_a_host_that_alternates_has_not_changed(number: int) -> None:
     """The last good session is always a moment later than the last bad one, or the other way round."""
     for last_is_good in (False, True):
-        sessions = [(index * 1_000, index % 2 == last_is_good) for index in range(number)]
+        sessions = [(index * SECOND, index % 2 == last_is_good) for index in range(number)]
         assert behaviour(_groups(sessions, 60 * MINUTE)) == Behaviour(number // 2, number // 2, None)
+
+
+def test_the_recipients_of_one_mail_are_no_change() -> None:
+    """Thirty recipients at once say no more of the host than one."""
+    sessions = [_good(30, 0, 0), _bad(30, MINUTE, MINUTE), _good(30, 2 * MINUTE, 2 * MINUTE + 900_000)]
+    assert behaviour(sessions) == Behaviour(60, 30, None)
 
 
 def test_bad_in_the_last_burst_only_by_the_clock() -> None:

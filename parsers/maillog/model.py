@@ -155,8 +155,8 @@ class Result(NamedTuple):
     """None for ``sent``."""
     earlier: str | None = None
     """
-    Sent, and in the same attempt other hosts had failed before, so this one may be a backup: their addresses, sorted,
-    with commas between, and ``?`` for one that the log does not name.
+    Sent or deferred, and in the same attempt other hosts had failed before, so this one may be a backup: their
+    addresses, sorted, with commas between, and ``?`` for one that the log does not name.
     """
 
 

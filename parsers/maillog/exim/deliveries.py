@@ -297,7 +297,7 @@ class EximDeliveries:
 
 def _failed_beside(run: Run, event: Attempt) -> str | None:
     """Return which other hosts than this one lines of the message, of whichever recipient, name as failed."""
-    if event.outcome is not Outcome.SENT:
+    if event.outcome is Outcome.BOUNCED:
         return None
     return ",".join(sorted(run.failed.keys() - {"", event.route.relay.ip})) or None
 

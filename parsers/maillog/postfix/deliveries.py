@@ -186,7 +186,7 @@ class PostfixDeliveries:
     def _attempt(self, record: Record, process: Process, event: Attempt) -> list[Delivery]:
         tie = process.tie(event, microseconds(record.time))
         tls = self._tls(record, process, event, tie)
-        earlier = process.failed_beside(event.relay.ip) if event.outcome is Outcome.SENT else None
+        earlier = None if event.outcome is Outcome.BOUNCED else process.failed_beside(event.relay.ip)
         result = Result(event.outcome, event.dsn, self._cause(process, event), earlier)
         level = event.tls_status.level if event.tls_status else None
         delivery = self._delivery(record, event, tls, result, level)

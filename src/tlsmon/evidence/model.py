@@ -44,7 +44,7 @@ class Observation(NamedTuple):
     first: int
     last: int
     earlier: frozenset[str] = frozenset()
-    """Sent after these other addresses had failed in the same attempt; ``?`` is one that the log does not name."""
+    """Other addresses that had failed before in the same attempt; ``?`` is one that the log does not name."""
     direction: Direction = Direction.OUTBOUND
 
 

@@ -112,7 +112,7 @@ COLUMNS: Final = (
     Column(
         "earlier",
         Kind.TEXT,
-        "Sent after other hosts had failed in the same attempt: their addresses, `,` between, `?` for one not named. "
+        "Other hosts that had failed before in the same attempt: their addresses, `,` between, `?` for one not named. "
         "Null: none, or written before there was this column.",
     ),
     Column("count", Kind.INTEGER, "How many attempts; negative where a provisional row is taken back.", nullable=False),

@@ -159,8 +159,7 @@ def _evidence(items: Sequence[Seen], level: str, provider_of: ProviderOf) -> _Ev
 
 def _put_off(observation: Observation) -> bool:
     """Tell whether the server was reached, and answered that it takes the mail later (4xx)."""
-    reached = observation.security in ("encrypted", "plaintext")
-    return reached and observation.outcome == "deferred" and observation.cause not in TLS_CAUSES
+    return observation.security != "none" and observation.outcome == "deferred" and observation.cause not in TLS_CAUSES
 
 
 def _host(item: Seen) -> Hashable:

@@ -107,6 +107,14 @@ def test_several_hosts_in_one_run(lines: list[str], expected: list[Authenticatio
     assert [one.tls.authentication for one in read(*(f"{ID} {line}" for line in lines), DONE)] == expected
 
 
+def test_which_hosts_failed_before() -> None:
+    """Sent or deferred: the other hosts that had failed in the same attempt are named with it."""
+    later = f"{ID} == a@g.example {RT} defer (-44) {MX}: {FAILED_THERE}"
+    for last in (f"{ID} {A}", later):
+        assert read(f"{ID} {OTHER}: {FAILED_THERE}", last, DONE)[-1].result.earlier == "198.51.100.8"
+        assert read(last, DONE)[-1].result.earlier is None
+
+
 def test_lines_long_apart_are_no_run() -> None:
     """A message's further attempts, minutes later, are judged by themselves."""
     found = read((0, f"{ID} {A}"), (600, f"{ID} {B}"))
@@ -259,7 +267,7 @@ def test_cause(notes: list[str], message: str, cause: Cause) -> None:
     code = -37 if "TLS session" in message else -44
     line = f"== u@g.example {RT} defer ({code}) {MX}: {message}"
     [delivery] = read(*(f"{ID} {text}" for text in [*notes, line]), DONE)
-    assert delivery.result == Result(Outcome.DEFERRED, None, cause)
+    assert delivery.result[:3] == (Outcome.DEFERRED, None, cause)
 
 
 NOT_OFFERED = f"defer (-38) {MX}: a TLS session is required, but the server did not offer TLS support"

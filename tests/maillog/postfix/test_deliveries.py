@@ -113,6 +113,15 @@ FAILURES = {
 }
 
 
+def test_which_hosts_failed_before() -> None:
+    """Sent or deferred: the other hosts that had failed in the same attempt are named with it."""
+    said = f"smtp[1]: {QID}: host mx9.a.test[203.0.113.9] said: 450 4.3.2 Over capacity (in reply to RCPT TO command)"
+    busy = to(status=deferred("host mx.good.test[203.0.113.1] said: 450 4.3.2 Busy (in reply to RCPT TO command)"))
+    failed = [deliveries(*from_start(said, tls(), last))[1].result.earlier for last in (to(), busy)]
+    assert failed == ["203.0.113.9"] * 2
+    assert deliveries(*from_start(tls(), busy))[1].result.earlier is None
+
+
 class TestFallback:
     """After a session that broke, the same host is tried again in clear (smtp.h, PLAINTEXT_FALLBACK_OK)."""
 

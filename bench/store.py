@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake import DeltaTable, write_deltalake
 
 from tlsmon.store.arrow import ORDER, SCHEMA
@@ -81,7 +82,7 @@ def _day(known: World, draw: "np.random.Generator", begin: datetime, rows: int) 
     old = host % 11 == 0
 
     def pick(condition: "np.ndarray", yes: str | None, no: str | None) -> pa.Array:
-        return pa.array(np.where(condition, yes, no).tolist(), pa.string())
+        return pc.if_else(pa.array(condition), pa.scalar(yes, pa.string()), pa.scalar(no, pa.string()))
 
     columns = {
         "hour": hour,
@@ -107,11 +108,13 @@ def _day(known: World, draw: "np.random.Generator", begin: datetime, rows: int) 
         "first": at,
         "last": at + draw.integers(0, HOUR // 2, rows),
     }
-    arrays = [
-        column.cast(field.type) if isinstance(column, pa.Array) else pa.array(column, field.type)
-        for field, column in zip(SCHEMA, columns.values(), strict=True)
-    ]
-    return pa.Table.from_arrays(arrays, schema=SCHEMA)
+    return pa.Table.from_arrays([_array(field, columns.get(field.name), rows) for field in SCHEMA], schema=SCHEMA)
+
+
+def _array(field: pa.Field, column: object, rows: int) -> pa.Array:
+    if column is None:
+        return pa.nulls(rows, field.type)
+    return column.cast(field.type) if isinstance(column, pa.Array) else pa.array(column, field.type)
 
 
 def write(folder: Path, rows: int) -> None:

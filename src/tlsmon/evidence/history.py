@@ -14,6 +14,9 @@ from typing import Literal, NamedTuple
 CHANGE_LIKELIHOOD = 4.0
 """Least gain in log likelihood for a change to be believed; five good sessions and then two bad ones give 4.2."""
 SECOND = 1_000_000
+HOUR = 3_600 * SECOND
+MANY = 2_000
+"""From here on the hour is exact enough, and the time that is saved matters."""
 
 
 class Sessions(NamedTuple):
@@ -67,10 +70,10 @@ def _change(sessions: Sequence[Sessions]) -> _Change | None:
     the worse it is enough that it is likely where they were evenly spread. Sessions of one second are one here: the
     recipients of a mail share a session, and so its luck.
     """
+    if len({item.good for item in sessions}) < 2:  # noqa: PLR2004, good ones and bad ones
+        return None
     moments = _moments(sessions)
     good, bad = _count(moments, good=True), _count(moments, good=False)
-    if not good or not bad:
-        return None
     best, found = max(CHANGE_LIKELIHOOD, 2 + log(good + bad)) + _likelihood(good, bad), None
     good_after, bad_after = _ToCome(good), _ToCome(bad)
     by_first, by_last = _by(moments, "first"), _by(moments, "last")
@@ -89,8 +92,8 @@ def _change(sessions: Sequence[Sessions]) -> _Change | None:
     return found
 
 
-def _moments(sessions: Iterable[Sessions]) -> list[Sessions]:
-    """Return the sessions with those of one second as one."""
+def _moments(sessions: Sequence[Sessions]) -> list[Sessions]:
+    """Return the sessions with those of one second as one; where there are very many, by the hour."""
     instants: set[tuple[bool, int]] = set()
     spans = []
     for good, number, first, last in sessions:
@@ -99,7 +102,19 @@ def _moments(sessions: Iterable[Sessions]) -> list[Sessions]:
             spans.append(Sessions(good, min(number, seconds + 1), first, last))
         else:
             instants.add((good, first // SECOND * SECOND))
-    return [*spans, *(Sessions(good, 1, time, time) for good, time in instants)]
+    found = [*spans, *(Sessions(good, 1, time, time) for good, time in instants)]
+    return found if len(found) <= MANY else _by_hour(found)
+
+
+def _by_hour(sessions: Iterable[Sessions]) -> list[Sessions]:
+    """Return those that began in the same hour and ended in the same hour as one, of which less is known."""
+    hours: dict[tuple[bool, int, int], Sessions] = {}
+    for item in sessions:
+        key = item.good, item.first // HOUR, item.last // HOUR
+        known = hours.get(key, item._replace(number=0))
+        number = known.number + item.number
+        hours[key] = Sessions(item.good, number, min(known.first, item.first), max(known.last, item.last))
+    return list(hours.values())
 
 
 def _by(sessions: Iterable[Sessions], end: Literal["first", "last"]) -> Mapping[int, list[Sessions]]:

@@ -90,21 +90,22 @@ def retries(queue_days: float) -> int:
     return max(int((queue_days * _DAY - _FIRST_SECONDS) / _LATER_SECONDS), 0) + _FIRST_RETRIES + 1
 
 
-def in_use(seen: Iterable[Seen]) -> set[Address]:
+def in_use(seen: Sequence[Seen]) -> set[Address]:
     """
     Return the addresses that still take the domain's mail.
 
     One that took a share s of it before is gone if the mail after its last session would have missed it with a chance
     of less than 5 %.
     """
+    met = {observation.address for observation, _ in seen}
+    if len(met) == 1:
+        return met
     uses = _uses(seen)
     total: dict[Address, int] = {}
     last: dict[Address, int] = {}
     for use in uses:
         total[use.address] = total.get(use.address, 0) + use.number
         last[use.address] = max(last.get(use.address, 0), use.last)
-    if len(total) == 1:
-        return set(total)
     return {address for address in total if not _gone(address, total[address], last[address], uses)}
 
 

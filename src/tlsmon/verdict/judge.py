@@ -32,16 +32,12 @@ class _Evidence(NamedTuple):
     pooled: bool
     failed: Mapping[str, int]
     """By address (IP): attempts that failed there for another reason than TLS, and the mail had to go on or to wait."""
-    hosts: Mapping[Hashable, frozenset[Address]]
-    """By sender, host and port: its addresses in use, for whatever domain."""
+    siblings: Mapping[tuple[Sender, Address], frozenset[Address]]
+    """Addresses in use of the same MX host, for whatever domain; an MTA tries all of them."""
 
     def of(self, domain: str, address: Address) -> Behaviour | None:
         """Return how the address behaves towards the domain; None where no session tells."""
         return self.behaviours.get(address if self.pooled else (domain, address))
-
-    def same_host(self, item: Seen) -> frozenset[Address]:
-        """Return the addresses of the MX host that the attempt met; an MTA tries all of them."""
-        return self.hosts.get(_host(item), frozenset())
 
 
 def judge(seen: Iterable[Seen], level: str, thresholds: Thresholds, provider_of: ProviderOf) -> list[Judgement]:
@@ -154,7 +150,8 @@ def _evidence(items: Sequence[Seen], level: str, provider_of: ProviderOf) -> _Ev
             failed[ip] += observation.attempts
         if _put_off(observation):
             failed[observation.address.ip or ""] += observation.attempts
-    return _Evidence(behaviours, pools, pooled, failed, _addresses(items) if pooled else {})
+    outbound = bool(items) and items[0].observation.direction is Direction.OUTBOUND
+    return _Evidence(behaviours, pools, pooled, failed, _siblings(items) if pooled and outbound else {})
 
 
 def _put_off(observation: Observation) -> bool:
@@ -162,23 +159,22 @@ def _put_off(observation: Observation) -> bool:
     return observation.security != "none" and observation.outcome == "deferred" and observation.cause not in TLS_CAUSES
 
 
-def _host(item: Seen) -> Hashable:
-    found = item.observation
-    return found.sender, found.address.host, found.address.port
-
-
-def _addresses(items: Sequence[Seen]) -> dict[Hashable, frozenset[Address]]:
-    """Return the addresses in use of each MX host that has several."""
-    several: dict[Hashable, set[Address]] = defaultdict(set)
+def _siblings(items: Sequence[Seen]) -> dict[tuple[Sender, Address], frozenset[Address]]:
+    """Return the addresses in use of each MX host that has several, by each of them."""
+    hosts: dict[Hashable, set[tuple[Sender, Address]]] = defaultdict(set)
+    for sender, address in {(item.observation.sender, item.observation.address) for item in items}:
+        hosts[sender, address.host, address.port].add((sender, address))
+    several = {key: host for host, keys in hosts.items() if len(keys) > 1 for key in keys if key[1].host}
+    if not several:
+        return {}
+    met: dict[Hashable, dict[Hashable, Seen]] = defaultdict(dict)
     for item in items:
-        if item.observation.address.host and item.observation.direction is Direction.OUTBOUND:
-            several[_host(item)].add(item.observation.address)
-    met: dict[Hashable, dict[Hashable, Seen]] = {host: {} for host, found in several.items() if len(found) > 1}
-    for item in items:
-        if item.standing is not Standing.SILENT and (days := met.get(_host(item))) is not None:
-            key = item.observation.address, item.observation.first // _DAY
-            days[key] = item if key not in days else _together(days[key], item)
-    return {host: frozenset(in_use(tuple(days.values()))) for host, days in met.items()}
+        found = item.observation
+        if item.standing is not Standing.SILENT and (host := several.get((found.sender, found.address))):
+            day = found.address, found.first // _DAY
+            met[host][day] = _together(met[host][day], item) if day in met[host] else item
+    used = {host: frozenset(in_use(tuple(days.values()))) for host, days in met.items()}
+    return {key: used[host] for key, host in several.items() if host in used}
 
 
 def _together(one: Seen, other: Seen) -> Seen:
@@ -205,6 +201,7 @@ class _Domain:
         """Judge the domain."""
         mail = [item for item in self._seen if is_mail(item)]
         mails = sum(item.observation.attempts for item in mail)
+        hosts = _host_counts(mail)
         by_fate = fates(self._seen, self._chances, self._level, thresholds.queue_days)
         upper = self._upper(by_fate, thresholds.confidence)
         verdict = self._verdict(mails, by_fate, upper, thresholds)
@@ -215,13 +212,11 @@ class _Domain:
             self._name,
             verdict,
             mails,
-            _security(mail, "encrypted"),
-            _security(mail, "plaintext"),
-            _security(mail, "unknown"),
+            *_securities(hosts),
             by_fate,
             upper,
             explain(grounds),
-            _host_counts(mail),
+            hosts,
             max((item.observation.last for item in mail), default=None),
             tuple(sorted({self._provider_of(item.observation.address.host) for item in mail})),
         )
@@ -247,14 +242,14 @@ class _Domain:
         """
         mine = in_use(self._seen)
         used: dict[Address, tuple[int, int]] = {}
-        hosts: dict[frozenset[Address], tuple[int, int]] = {}
-        for item in self._seen:
-            address, first, last = item.observation.address, item.observation.first, item.observation.last
-            if address in mine:
-                used[address] = _span(used.get(address), first, last)
-                others = self._evidence.same_host(item)
-                hosts[others] = _span(hosts.get(others), first, last)
-        return {address: span for others, span in hosts.items() for address in others} | used
+        others: dict[Address, tuple[int, int]] = {}
+        siblings = self._evidence.siblings
+        for found, _ in self._seen:
+            if found.address in mine:
+                used[found.address] = _span(used.get(found.address), found.first, found.last)
+                for address in siblings.get((found.sender, found.address), ()) if siblings else ():
+                    others[address] = _span(others.get(address), found.first, found.last)
+        return others | used
 
     def _down(self, address: Address, found: Behaviour) -> float:
         failed = self._evidence.failed.get(address.ip or "", 0)
@@ -334,20 +329,18 @@ def _latest_last(item: Seen) -> tuple[int, str, str, str]:
     return found.last, found.cause or "", found.protocol or "", found.authentication or ""
 
 
-def _security(mail: Iterable[Seen], word: str) -> int:
-    return sum(item.observation.attempts for item in mail if item.observation.security == word)
-
-
 def _host_counts(mail: Iterable[Seen]) -> tuple[HostCounts, ...]:
-    hosts: dict[str, list[Seen]] = defaultdict(list)
-    for item in mail:
-        hosts[item.observation.address.host].append(item)
+    hosts: dict[str, dict[str, int]] = {}
+    for found, _ in mail:
+        counts = hosts.setdefault(found.address.host, {"encrypted": 0, "plaintext": 0, "unknown": 0, "none": 0})
+        counts[found.security] += found.attempts
     return tuple(
-        HostCounts(
-            host,
-            _security(hosts[host], "encrypted"),
-            _security(hosts[host], "plaintext"),
-            _security(hosts[host], "unknown"),
-        )
-        for host in sorted(hosts)
+        HostCounts(host, counts["encrypted"], counts["plaintext"], counts["unknown"])
+        for host, counts in sorted(hosts.items())
     )
+
+
+def _securities(hosts: Iterable[HostCounts]) -> tuple[int, int, int]:
+    """Return how many mails went over TLS, in clear, and unknown how."""
+    every = list(hosts)
+    return sum(one.encrypted for one in every), sum(one.plaintext for one in every), sum(one.unknown for one in every)

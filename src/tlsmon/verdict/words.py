@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from tlsmon.evidence.history import Behaviour
@@ -26,6 +27,7 @@ _CAUSES = {
     "cert_expired": "has a certificate that is expired or not yet valid",
     "dane": "fails DANE",
 }
+_DAY = 86_400_000_000
 _NAMED = ("verify", "secure")
 _NEW = ("TLSv1.2", "TLSv1.3")
 
@@ -89,7 +91,12 @@ def number(count: int, noun: str) -> str:
 
 def day(time: int) -> str:
     """Return a day as people write it, from microseconds since 1970, UTC."""
-    moment = datetime.fromtimestamp(time / 1_000_000, UTC)
+    return _day(time // _DAY)
+
+
+@lru_cache(maxsize=4_096)
+def _day(number: int) -> str:
+    moment = datetime.fromtimestamp(number * 86_400, UTC)
     return f"{moment.day} {moment:%b %Y}"
 
 
@@ -173,6 +180,8 @@ def _outlook(grounds: Grounds) -> Iterable[str]:
 def _stood_in(item: Seen, grounds: Grounds) -> bool:
     """Tell whether a host took mail that another one would take, had it not failed before."""
     chances = grounds.chances
+    if not item.observation.earlier and not chances.passed_over:
+        return False
     gone = out_of_reach(item.observation, chances.behaviours, chances.passed_over) - {item.observation.address}
     return item.standing is Standing.BAD and bool(gone) and not chances.another_takes(item.observation)
 

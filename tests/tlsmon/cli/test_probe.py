@@ -224,7 +224,7 @@ def test_interrupted(tmp_path: Path) -> None:
     """Who interrupts does not wait for servers that still talk, and finds what was done in the store."""
     zone = "slow.test. MX 1 mx.slow.test.\nmx.slow.test. A 127.0.4.1"
     with receiving({"127.0.4.1": drip}) as (port, _), serving(Zone(zone)) as server:
-        settings = Settings(port=port, nameservers=(server,), conversation_seconds=40.0)
+        settings = Settings(port=port, nameservers=(server,), conversation_seconds=300.0)
         process = subprocess.Popen(
             [*COMMAND, "probe", "none.test", "slow.test", *options(settings), "--format", "jsonl"],
             env=ENVIRONMENT | {"TLSMON_STORE": str(tmp_path / "store")}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -233,8 +233,8 @@ def test_interrupted(tmp_path: Path) -> None:
         assert json.loads(process.stdout.readline())["domain"] == "none.test"
         begin = time.monotonic()
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=20)
-    assert time.monotonic() - begin < 10
+        _, told = process.communicate(timeout=200)
+    assert time.monotonic() - begin < 100  # a busy machine takes its time to end, but does not wait for the server
     assert process.returncode == 130
     assert b"interrupted" in told
     again = subprocess.run(

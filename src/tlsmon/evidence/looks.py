@@ -54,6 +54,13 @@ class Looks(NamedTuple):
         """Return the last look at a domain whose MX hosts could be told."""
         return next((look for look in reversed(self.by_domain.get(domain, ())) if look.route != "untold"), None)
 
+    def not_offering(self) -> frozenset[str]:
+        """Return the addresses (IP) at which the last look was told of no STARTTLS."""
+        endings: dict[str | None, str | None] = {}
+        for look in sorted((look for looks in self.by_domain.values() for look in looks), key=lambda look: look.time):
+            endings.update((address.ip, address.ending) for address in look.addresses)
+        return frozenset(ip for ip, ending in endings.items() if ip and ending == "not_offered")
+
 
 def gathered(looks: Iterable[Look], moment: datetime) -> Looks:
     """Return looks for use as of a moment."""

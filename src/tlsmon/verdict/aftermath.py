@@ -21,7 +21,7 @@ from tlsmon.verdict.fates import (
     out_of_reach,
     passed_over,
 )
-from tlsmon.verdict.judge import POOLED_LEVELS
+from tlsmon.verdict.known import POOLED_LEVELS
 from tlsmon.verdict.model import Fate, Fates
 from tlsmon.verdict.own_side import ProviderOf, by_day, day_of, own_days
 

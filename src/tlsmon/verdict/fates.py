@@ -164,18 +164,18 @@ def passed_over(seen: Iterable[Seen]) -> dict[Address, frozenset[str]]:
     return found
 
 
-def may_bounce(seen: Iterable[Seen], used: Container[Address]) -> tuple[Address, ...]:
+def may_bounce(seen: Iterable[Seen], used: Container[Address], not_offering: Container[str]) -> tuple[Address, ...]:
     """
     Return the addresses that took mail in clear from a Postfix and may have refused STARTTLS with 5xx.
 
     At ``may`` that leaves no trace. At a mandatory level Postfix returns the mail at once and tries no other host
     (``smtp_proto.c:smtp_start_tls``), so that another one that has TLS is no help. An address that was seen not to
-    offer STARTTLS at all is harmless.
+    offer STARTTLS at all is harmless; ``not_offering`` are those (IP) of which a probe says so.
     """
     items = [item for item in seen if item.observation.sender.mta == "postfix" and item.observation.address in used]
     clear = {item.observation.address for item in items if item.observation.security == "plaintext"}
     harmless = {item.observation.address for item in items if item.observation.cause == "tls_not_offered"}
-    return tuple(sorted(clear - harmless, key=str))
+    return tuple(sorted((one for one in clear - harmless if one.ip not in not_offering), key=str))
 
 
 def out_of_reach(

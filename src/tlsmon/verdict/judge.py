@@ -1,54 +1,41 @@
 """Evidence at a level -> a judgement of every domain."""
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Hashable, Iterable
+from typing import Final
 
-from tlsmon.evidence.history import Behaviour, Sessions, behaviour
-from tlsmon.evidence.model import Address, Observation, Sender, Standing
+from tlsmon.evidence.history import Behaviour
+from tlsmon.evidence.model import Address, Sender, Standing
 from tlsmon.evidence.standing import TLS_CAUSES
 from tlsmon.rollup.model import Direction
 from tlsmon.verdict.bounds import Counts, Pool, upper_bound
 from tlsmon.verdict.clients import of_clients
 from tlsmon.verdict.fates import Chances, Seen, fates, in_use, is_mail, lost_share, may_bounce, passed_over
+from tlsmon.verdict.known import Known, known_of
 from tlsmon.verdict.model import Fates, HostCounts, Judgement, Thresholds, Verdict
 from tlsmon.verdict.words import Grounds, explain
-
-POOLED_LEVELS: Final = frozenset({"encrypt", "verify"})
-"""STARTTLS, and a certificate for the MX host's own name, are properties of the host. What names the domain is not."""
-
-_DAY: Final = 86_400_000_000
 
 ProviderOf = Callable[[str], str]
 
 _WORST_FIRST: Final = (Verdict.LOSES, Verdict.DELAYS, Verdict.UNPROVEN, Verdict.SAFE)
 
 
-class _Evidence(NamedTuple):
-    """What is known of all addresses at the level."""
-
-    behaviours: Mapping[Hashable, Behaviour]
-    pools: Mapping[str, Pool]
-    pooled: bool
-    failed: Mapping[str, int]
-    """By address (IP): attempts that failed there for another reason than TLS, and the mail had to go on or to wait."""
-    siblings: Mapping[tuple[Sender, Address], frozenset[Address]]
-    """Addresses in use of the same MX host, for whatever domain; an MTA tries all of them."""
-
-    def of(self, domain: str, address: Address) -> Behaviour | None:
-        """Return how the address behaves towards the domain; None where no session tells."""
-        return self.behaviours.get(address if self.pooled else (domain, address))
-
-
-def judge(seen: Iterable[Seen], level: str, thresholds: Thresholds, provider_of: ProviderOf) -> list[Judgement]:
+def judge(
+    seen: Iterable[Seen],
+    level: str,
+    thresholds: Thresholds,
+    provider_of: ProviderOf,
+    not_offering: frozenset[str] = frozenset(),
+) -> list[Judgement]:
     """
     Return a judgement for each recipient domain, sorted by domain.
 
     ``seen`` are attempts of one direction towards the internet within the window, with their standing at the level;
-    ``provider_of`` gives the organisational domain of a host name.
+    ``provider_of`` gives the organisational domain of a host name. ``not_offering``: addresses (IP) that do not offer
+    STARTTLS, as a probe found.
     """
     items = list(seen)
-    evidence = _evidence(items, level, provider_of)
+    known = known_of(items, level, provider_of, not_offering)
     domains: dict[str, list[Seen]] = defaultdict(list)
     for item in items:
         domains[item.observation.domain].append(item)
@@ -57,7 +44,7 @@ def judge(seen: Iterable[Seen], level: str, thresholds: Thresholds, provider_of:
     for name in sorted(domains):
         routes = _routes(domains[name])
         asked = thresholds if len(routes) == 1 else lenient
-        parts = [_Domain(name, route, level, evidence, provider_of).judgement(asked) for route in routes]
+        parts = [_Domain(name, route, level, known, provider_of).judgement(asked) for route in routes]
         judgements.append(parts[0] if len(parts) == 1 else _joined(parts, thresholds.min_mails))
         if len(parts) > 1 and domains[name][0].observation.direction is Direction.INBOUND:
             judgements[-1] = of_clients(judgements[-1], parts, thresholds)
@@ -126,71 +113,13 @@ def _of_worst(reasons: tuple[str, ...], ways: int) -> tuple[str, ...]:
     return (f"sent in {ways} ways (by sender and port); the worst: {reasons[0]}", *reasons[1:])
 
 
-def _evidence(items: Sequence[Seen], level: str, provider_of: ProviderOf) -> _Evidence:
-    pooled = level in POOLED_LEVELS
-    sessions: dict[Hashable, list[Sessions]] = defaultdict(list)
-    addresses: dict[Hashable, Address] = {}
-    for observation, what in items:
-        if what in (Standing.GOOD, Standing.BAD):
-            address = observation.address
-            key: Hashable = address if pooled else (observation.domain, address)
-            addresses[key] = address
-            sessions[key].append(
-                Sessions(what is Standing.GOOD, observation.attempts, observation.first, observation.last)
-            )
-    behaviours = {key: behaviour(items) for key, items in sessions.items()}
-    pools: dict[str, Pool] = {}
-    if pooled:
-        for key, known in behaviours.items():
-            provider = provider_of(addresses[key].host)
-            pools[provider] = pools.get(provider, Pool()).with_address(Counts(known.good, known.bad))
-    failed: dict[str, int] = defaultdict(int)
-    for observation, _ in items:
-        for ip in observation.earlier:
-            failed[ip] += observation.attempts
-        if _put_off(observation):
-            failed[observation.address.ip or ""] += observation.attempts
-    outbound = bool(items) and items[0].observation.direction is Direction.OUTBOUND
-    return _Evidence(behaviours, pools, pooled, failed, _siblings(items) if pooled and outbound else {})
-
-
-def _put_off(observation: Observation) -> bool:
-    """Tell whether the server was reached, and answered that it takes the mail later (4xx)."""
-    return observation.security != "none" and observation.outcome == "deferred" and observation.cause not in TLS_CAUSES
-
-
-def _siblings(items: Sequence[Seen]) -> dict[tuple[Sender, Address], frozenset[Address]]:
-    """Return the addresses in use of each MX host that has several, by each of them."""
-    hosts: dict[Hashable, set[tuple[Sender, Address]]] = defaultdict(set)
-    for sender, address in {(item.observation.sender, item.observation.address) for item in items}:
-        hosts[sender, address.host, address.port].add((sender, address))
-    several = {key: host for host, keys in hosts.items() if len(keys) > 1 for key in keys if key[1].host}
-    if not several:
-        return {}
-    met: dict[Hashable, dict[Hashable, Seen]] = defaultdict(dict)
-    for item in items:
-        found = item.observation
-        if item.standing is not Standing.SILENT and (host := several.get((found.sender, found.address))):
-            day = found.address, found.first // _DAY
-            met[host][day] = _together(met[host][day], item) if day in met[host] else item
-    used = {host: frozenset(in_use(tuple(days.values()))) for host, days in met.items()}
-    return {key: used[host] for key, host in several.items() if host in used}
-
-
-def _together(one: Seen, other: Seen) -> Seen:
-    """Return the attempts of two observations of an address as one; only how many and when still tells something."""
-    a, b = one.observation, other.observation
-    first, last = min(a.first, b.first), max(a.last, b.last)
-    return one._replace(observation=a._replace(attempts=a.attempts + b.attempts, first=first, last=last))
-
-
 class _Domain:
     """One domain on its way to a judgement."""
 
-    def __init__(self, name: str, seen: list[Seen], level: str, evidence: _Evidence, provider_of: ProviderOf) -> None:
+    def __init__(self, name: str, seen: list[Seen], level: str, known: Known, provider_of: ProviderOf) -> None:
         self._name = name
         self._level = level
-        self._evidence = evidence
+        self._everywhere = known
         self._provider_of = provider_of
         told = [item for item in seen if item.standing is not Standing.SILENT]
         # The latest word of a server comes last, in whatever order the rows came.
@@ -226,13 +155,14 @@ class _Domain:
         known: dict[Address, Behaviour] = {}
         unknown = []
         for address in sorted(used, key=str):
-            found = self._evidence.of(self._name, address)
+            found = self._everywhere.of(self._name, address)
             if found is not None:
                 known[address] = found
             if found is None or self._half_known(address, found):
                 unknown.append(address)
         down = {address: self._down(address, found) for address, found in known.items()}
-        return Chances(known, tuple(unknown), used, passed_over(self._seen), down, may_bounce(self._seen, known))
+        bouncing = may_bounce(self._seen, known, self._everywhere.not_offering)
+        return Chances(known, tuple(unknown), used, passed_over(self._seen), down, bouncing)
 
     def _used(self) -> dict[Address, tuple[int, int]]:
         """
@@ -243,7 +173,7 @@ class _Domain:
         mine = in_use(self._seen)
         used: dict[Address, tuple[int, int]] = {}
         others: dict[Address, tuple[int, int]] = {}
-        siblings = self._evidence.siblings
+        siblings = self._everywhere.siblings
         for found, _ in self._seen:
             if found.address in mine:
                 used[found.address] = _span(used.get(found.address), found.first, found.last)
@@ -252,7 +182,7 @@ class _Domain:
         return others | used
 
     def _down(self, address: Address, found: Behaviour) -> float:
-        failed = self._evidence.failed.get(address.ip or "", 0)
+        failed = self._everywhere.failed.get(address.ip or "", 0)
         return failed / (failed + found.good + found.bad) if failed else 0.0
 
     def _half_known(self, address: Address, found: Behaviour) -> bool:
@@ -311,7 +241,7 @@ class _Domain:
         bounds = []
         for address, known in self._chances.behaviours.items():
             own = Counts(known.good, known.bad)
-            pool = self._evidence.pools.get(self._provider_of(address.host)) if self._evidence.pooled else None
+            pool = self._everywhere.pools.get(self._provider_of(address.host)) if self._everywhere.pooled else None
             others = pool.with_address(own, -1) if pool else Pool()
             bounds.append(upper_bound(own, others, confidence))
         least = min(bounds, default=None)

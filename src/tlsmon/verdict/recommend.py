@@ -90,7 +90,7 @@ def recommend(  # noqa: PLR0913
     if looks:
         seen = told(seen, level, looks, sender_facts(observations), sender_validates=thresholds.sender_validates)
     aside = set_aside(seen, provider_of)
-    judgements = judge(aside.seen, level, thresholds, provider_of)
+    judgements = judge(aside.seen, level, thresholds, provider_of, looks.not_offering() if looks else frozenset())
     if looks:
         judgements = reviewed(judgements, aside.seen, level, looks)
     reason = hold(seen, provider_of) or aside.hold

@@ -256,3 +256,24 @@ def test_nothing_without_looks_changes() -> None:
     """A look at another domain changes nothing of this one."""
     other = look(clear("a"))._replace(domain="somewhere.test")
     assert judged("a=eeeee", other) == judged("a=eeeee")
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"),
+    [
+        ([], UNPROVEN),
+        ([look(host("a"), clear("b"))], SAFE),
+        ([look(host("a"), clear("b"), time=BEGIN), look(host("a"), host("b", NO, ending="refused"))], UNPROVEN),
+        ([look(host("a"), host("b", NO, ending="refused"))], UNPROVEN),
+        ([look(host("a"), host("b", NO, ending="broken"))], UNPROVEN),
+    ],
+    ids=["not asked", "not offered", "refused since", "refused", "broken"],
+)
+def test_a_probe_tells_whether_starttls_may_be_refused(found: list[Look], verdict: Verdict) -> None:
+    """In the log, clear text may be a refusal with 5xx, after which Postfix tries no other host."""
+    thresholds = Thresholds()
+    story = list(observations("a=" + "e" * 320 + " b=" + "p" * 320))
+    window = Window(BEGIN - timedelta(days=1), LATER + timedelta(days=1))
+    looks = gathered(found, LATER + timedelta(days=1)) if found else None
+    (judgement,) = recommend(story, "encrypt", window, thresholds, provider, looks=looks).judgements
+    assert judgement.verdict is verdict, judgement.reasons

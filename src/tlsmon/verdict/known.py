@@ -1,0 +1,96 @@
+"""What the log knows of all addresses at a level, whoever's mail they took."""
+
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from tlsmon.evidence.history import Behaviour, Sessions, behaviour
+from tlsmon.evidence.model import Address, Observation, Sender, Standing
+from tlsmon.evidence.standing import TLS_CAUSES
+from tlsmon.rollup.model import Direction
+from tlsmon.verdict.bounds import Counts, Pool
+from tlsmon.verdict.fates import Seen, in_use
+
+POOLED_LEVELS: Final = frozenset({"encrypt", "verify"})
+"""STARTTLS, and a certificate for the MX host's own name, are properties of the host. What names the domain is not."""
+_DAY: Final = 86_400_000_000
+
+
+class Known(NamedTuple):
+    """What is known of all addresses at a level."""
+
+    behaviours: Mapping[Hashable, Behaviour]
+    pools: Mapping[str, Pool]
+    pooled: bool
+    failed: Mapping[str, int]
+    """By address (IP): attempts that failed there for another reason than TLS, and the mail had to go on or to wait."""
+    not_offering: frozenset[str]
+    """Addresses (IP) of which a probe found that they do not offer STARTTLS, so that they cannot refuse it."""
+    siblings: Mapping[tuple[Sender, Address], frozenset[Address]]
+    """Addresses in use of the same MX host, for whatever domain; an MTA tries all of them."""
+
+    def of(self, domain: str, address: Address) -> Behaviour | None:
+        """Return how the address behaves towards the domain; None where no session tells."""
+        return self.behaviours.get(address if self.pooled else (domain, address))
+
+
+def known_of(
+    items: Sequence[Seen], level: str, provider_of: Callable[[str], str], not_offering: frozenset[str]
+) -> Known:
+    """Return what attempts of one direction, with their standing at the level, show of the addresses together."""
+    pooled = level in POOLED_LEVELS
+    sessions: dict[Hashable, list[Sessions]] = defaultdict(list)
+    addresses: dict[Hashable, Address] = {}
+    for observation, what in items:
+        if what in (Standing.GOOD, Standing.BAD):
+            address = observation.address
+            key: Hashable = address if pooled else (observation.domain, address)
+            addresses[key] = address
+            sessions[key].append(
+                Sessions(what is Standing.GOOD, observation.attempts, observation.first, observation.last)
+            )
+    behaviours = {key: behaviour(items) for key, items in sessions.items()}
+    pools: dict[str, Pool] = {}
+    if pooled:
+        for key, known in behaviours.items():
+            provider = provider_of(addresses[key].host)
+            pools[provider] = pools.get(provider, Pool()).with_address(Counts(known.good, known.bad))
+    failed: dict[str, int] = defaultdict(int)
+    for observation, _ in items:
+        for ip in observation.earlier:
+            failed[ip] += observation.attempts
+        if _put_off(observation):
+            failed[observation.address.ip or ""] += observation.attempts
+    outbound = bool(items) and items[0].observation.direction is Direction.OUTBOUND
+    siblings = _siblings(items) if pooled and outbound else {}
+    return Known(behaviours, pools, pooled, failed, not_offering, siblings)
+
+
+def _put_off(observation: Observation) -> bool:
+    """Tell whether the server was reached, and answered that it takes the mail later (4xx)."""
+    return observation.security != "none" and observation.outcome == "deferred" and observation.cause not in TLS_CAUSES
+
+
+def _siblings(items: Sequence[Seen]) -> dict[tuple[Sender, Address], frozenset[Address]]:
+    """Return the addresses in use of each MX host that has several, by each of them."""
+    hosts: dict[Hashable, set[tuple[Sender, Address]]] = defaultdict(set)
+    for sender, address in {(item.observation.sender, item.observation.address) for item in items}:
+        hosts[sender, address.host, address.port].add((sender, address))
+    several = {key: host for host, keys in hosts.items() if len(keys) > 1 for key in keys if key[1].host}
+    if not several:
+        return {}
+    met: dict[Hashable, dict[Hashable, Seen]] = defaultdict(dict)
+    for item in items:
+        found = item.observation
+        if item.standing is not Standing.SILENT and (host := several.get((found.sender, found.address))):
+            day = found.address, found.first // _DAY
+            met[host][day] = _together(met[host][day], item) if day in met[host] else item
+    used = {host: frozenset(in_use(tuple(days.values()))) for host, days in met.items()}
+    return {key: used[host] for key, host in several.items() if host in used}
+
+
+def _together(one: Seen, other: Seen) -> Seen:
+    """Return the attempts of two observations of an address as one; only how many and when still tells something."""
+    a, b = one.observation, other.observation
+    first, last = min(a.first, b.first), max(a.last, b.last)
+    return one._replace(observation=a._replace(attempts=a.attempts + b.attempts, first=first, last=last))

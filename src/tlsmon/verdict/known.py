@@ -59,8 +59,8 @@ def known_of(
     for observation, _ in items:
         for ip in observation.earlier:
             failed[ip] += observation.attempts
-        if _put_off(observation):
-            failed[observation.address.ip or ""] += observation.attempts
+        if observation.address.ip and _put_off(observation):
+            failed[observation.address.ip] += observation.attempts
     outbound = bool(items) and items[0].observation.direction is Direction.OUTBOUND
     siblings = _siblings(items) if pooled and outbound else {}
     return Known(behaviours, pools, pooled, failed, not_offering, siblings)

@@ -19,7 +19,7 @@ own start.
 or else the last one to that domain.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
@@ -74,12 +74,14 @@ class EximDeliveries:
     """The deliveries of one Exim main log, or of one tag of one host in syslog. See :class:`DeliveryReader`."""
 
     def __init__(self, source: Source) -> None:
-        self._source = source
+        self.source = source
         self._logging = TlsLogging()
-        self._runs: dict[str, Run] = {}
+        self.runs: dict[str, Run] = {}
         self._causes: dict[str, Cause] = {}
         self._born = 0
         self._clock = _EPOCH
+        self._looked = _EPOCH
+        """The clock when messages were last looked for that have been silent for long."""
         self.version: Version | None = None
         self._daemon: tuple[int, datetime] | None = None
         """Birth of the daemon; the log's beginning until one starts, None where deliveries show other settings."""
@@ -106,13 +108,16 @@ class EximDeliveries:
         return found
 
     # --- what the common lines say, for a reader that knows it already ----------------------------------------------
-    def begin(self, time: datetime) -> list[Delivery]:
+    def begin(self, time: datetime) -> Iterable[Delivery]:
         """Begin with a line, written then; return what is decided because time went on."""
         self._born += 1
-        self._clock = max(self._clock, time)
         if self._born == 1:
             self._daemon = (0, time)
-        return [*self._finish_old()] if self._runs else []
+        self._clock = max(self._clock, time)
+        if self._clock is self._looked and len(self.runs) <= RUNS_LIMIT:
+            return ()
+        self._looked = self._clock
+        return self._finish_old()
 
     def said(self, event: Attempt, result: Result) -> Said:
         """Return what a delivery line says where no other host failed before."""
@@ -130,13 +135,13 @@ class EximDeliveries:
 
     def finish(self, queue_id: str, *, whole: bool = True) -> list[Delivery]:
         """Judge the lines of a message together; where more of them may come, CV= is not believed."""
-        run = self._runs.pop(queue_id, None)
+        run = self.runs.pop(queue_id, None)
         return [*self._judged(queue_id, run, whole=whole)] if run else []
 
     # --- what waits -------------------------------------------------------------------------------------------------
     def held(self) -> list[Delivery]:
         """Return what is still being waited for, judged as if the log ended here. Does not change the state."""
-        twin = EximDeliveries(self._source)
+        twin = EximDeliveries(self.source)
         twin.restore(self.carry())
         return [*twin._finish_all(), *twin._logging.held()]
 
@@ -205,27 +210,27 @@ class EximDeliveries:
     # --- the lines of one message ------------------------------------------------------------------------------------
     def _run(self, queue_id: str) -> Run:
         """Return the run of the message, made the youngest."""
-        run = self._runs.pop(queue_id, None) or Run(self._clock)
+        run = self.runs.pop(queue_id, None) or Run(self._clock)
         run.last = self._clock
-        self._runs[queue_id] = run
+        self.runs[queue_id] = run
         return run
 
     def _finish_old(self) -> Iterator[Delivery]:
         """Judge the messages that have been silent for long, and the oldest where there are too many."""
-        while self._runs:
-            queue_id, run = next(iter(self._runs.items()))
+        while self.runs:
+            queue_id, run = next(iter(self.runs.items()))
             late = self._clock - run.last > RUN_TIME
-            if not late and len(self._runs) <= RUNS_LIMIT:
+            if not late and len(self.runs) <= RUNS_LIMIT:
                 return
             yield from self.finish(queue_id, whole=late)
 
     def _finish_all(self) -> list[Delivery]:
-        return [delivery for queue_id in list(self._runs) for delivery in self.finish(queue_id)]
+        return [delivery for queue_id in list(self.runs) for delivery in self.finish(queue_id)]
 
     def _judged(self, queue_id: str, run: Run, *, whole: bool) -> Iterator[Delivery]:
         doubtful = several_hosts(run)
         for held in run.held:
-            delivery = held.delivery(self._source, queue_id)
+            delivery = held.delivery(self.source, queue_id)
             if not whole or held.said.route.transport in doubtful:
                 delivery = delivery._replace(tls=delivery.tls._replace(authentication=None))
             if delivery.tls.security is Security.PLAINTEXT:
@@ -259,7 +264,7 @@ class EximDeliveries:
     def carry(self) -> JsonValue:
         """Return the whole state as JSON."""
         return {
-            "runs": [[queue_id, *run_to_json(run, self._source, queue_id)] for queue_id, run in self._runs.items()],
+            "runs": [[queue_id, *run_to_json(run, self.source, queue_id)] for queue_id, run in self.runs.items()],
             "causes": list(self._causes.items()),
             "born": self._born,
             "clock": self._clock.isoformat(),
@@ -279,7 +284,7 @@ class EximDeliveries:
 
     def _restore(self, state: JsonValue) -> None:
         # Written by carry(); a wrong shape raises one of the errors that restore() translates.
-        self._runs = {queue_id: run_from_json(run) for queue_id, *run in state["runs"]}
+        self.runs = {queue_id: run_from_json(run) for queue_id, *run in state["runs"]}
         self._causes = {key: Cause(cause) for key, cause in state["causes"]}
         self._born = state["born"]
         self._clock = datetime.fromisoformat(state["clock"])

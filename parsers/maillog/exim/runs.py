@@ -52,6 +52,15 @@ class Run:
     causes: dict[str, Cause] = field(default_factory=dict)
     """Why TLS failed, by the host's address (an empty one where the line names none)."""
 
+    @property
+    def said(self) -> Said | None:
+        """What all the deliveries say, if that is the same, and no other host was reached."""
+        held = self.held
+        if not held or self.sessions:
+            return None
+        said = held[0].said
+        return said if len(held) == 1 or all(other.said is said for other in held) else None
+
 
 def failed_beside(run: Run, ip: str | None) -> str | None:
     """Return which other hosts than this one lines of the message, of whichever recipient, name as failed."""

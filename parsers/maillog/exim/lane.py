@@ -96,8 +96,10 @@ class EximLane:
         reader = None  # lines of others stood between, so the stamp is read anew, and Exim may be another version
         last_logger = last_stamp = last_offset = ""
         for fields in self._patterns.lines.findall(text, begin, end):
-            _, logger, stamp, offset, *_ = fields
-            if reader is None or stamp != last_stamp or logger != last_logger or offset != last_offset:
+            _, logger, stamp, offset, _, _, _, block, end, _, client, *_ = fields
+            if not (block or end or client):
+                reader = None  # the stamp of a line that does not matter is not read
+            elif reader is None or stamp != last_stamp or logger != last_logger or offset != last_offset:
                 reader = self._tick(logger, stamp, offset)
                 last_logger, last_stamp, last_offset = logger, stamp, offset
             if reader is None or not self._common(reader, fields, found, counting=counting):

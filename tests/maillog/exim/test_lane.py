@@ -1,0 +1,331 @@
+"""The fast lane says what the slow way says, whatever the log and wherever it is cut."""
+
+import re
+from collections import Counter
+from datetime import UTC, datetime
+from ipaddress import ip_network
+from itertools import accumulate
+from pathlib import Path
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.maillog.ways import Told, counted, told
+
+from maillog import LogReader, ReadSettings
+from maillog.counts import Counts
+from maillog.exim.lane import EximLane
+
+SAMPLES = sorted(Path("sample_logs").glob("*exim*/*log"))
+BERLIN = ZoneInfo("Europe/Berlin")
+SETTINGS = ReadSettings(
+    zone=BERLIN,
+    latest=datetime(2026, 12, 1, tzinfo=UTC),
+    host="relay.example.org",
+    internet=(ip_network("10.0.0.0/8"),),
+)
+# Ten minutes before the hour that comes twice.
+BEGIN = 1_792_885_800
+
+RT = "R=dnslookup T=remote_smtp"
+MX = "H=mx1.a.example [198.51.100.1]"
+X13 = "X=TLS1.3:TLS_AES_256_GCM_SHA384:256"
+OK = 'C="250 2.0.0 Ok"'
+_IN = "H=(client.b.example) [192.0.2.7] P=esmtps"
+
+# The common lines: what the lane is for.
+COMMON = (
+    f"<= s@b.example {_IN} {X13} CV=no S=900 id=1@b.example",
+    f"<= s@b.example {_IN} {X13} CV=no S=900 id=1@b.example",
+    "<= <> H=host.c.example (helo) [192.0.2.8] P=esmtp S=900",
+    f"=> u@a.example {RT} {MX} {X13} CV=yes {OK}",
+    f"=> u@a.example {RT} {MX} {X13} CV=yes {OK}",
+    f"-> v@a.example {RT} {MX} {X13} CV=yes {OK}",
+    f"-> v@b.example {RT} {MX} {X13} CV=yes {OK}",
+    f'=> u@a.example {RT} H=mx2.a.example [198.51.100.2] {X13} CV=no DN="CN=x,O=y" {OK}',
+    f"=> u@a.example {RT} {MX} {OK}",
+    f"=> w@clear.example {RT} H=mx.clear.example [198.51.100.9] {OK}",
+    "Completed",
+    "Completed",
+    "Completed QT=3s",
+)
+# Deliveries that the lane knows, and such that must not pass for one.
+SENT = (
+    f"=> u@A.Example <top@b.example> {RT} {MX} {X13} CV=dane {OK} QT=3s DT=1s",
+    f"=> u@a.example F=<s@b.example> P=<s@b.example> {RT} S=1234 {MX} I=[192.0.2.1]:4711 {X13} CV=yes {OK}",
+    f"=> u@a.example F=<s@b.example> P=<s@b.example> {RT} S=77 {MX} I=[192.0.2.1]:4712 {X13} CV=yes {OK}",
+    f"=> u@a.example {RT} H=mx1.a.example [198.51.100.1]:25* {X13} CV=no L PRDR K {OK}",
+    f"=> u@a.example {RT} H=MX1.a.example DS [2001:db8::1] X=TLSv1.2:AES:256* CV=yes A=plain:me {OK}",
+    f"=> u@a.example {RT} H=inner.a.example [10.1.2.3] {X13} CV=no {OK}",
+    f"=> u@a.example {RT} H=localhost [127.0.0.1] {OK}",
+    f"=> u@a.example R=r T=lmtp_store {MX} {X13} CV=no {OK}",
+    f"=> u@a.example {RT} {MX} CV=yes {OK}",
+    f"=> u@a.example {RT} {MX} {X13}",
+    f"=> u@a.example {RT} {MX} {X13} CV=yes QT=3s",
+    f">> u@a.example {RT} {MX} {X13} CV=no {OK}",
+    f'=> u@a.example {RT} {MX} C="250 {X13} CV=yes"',
+    f'=> u@a.example {RT} {MX} C="250 \\"{X13}\\" CV=yes"',
+    f'=> u@a.example {RT} {MX} C="250 ok" {X13} CV=yes C="250 ok"',
+    f'=> u@a.example {RT} {MX} C="250 ok',
+    f'=> u@a.example {RT} {MX} C="250 ok\\"',
+    f"=> u@a.example {RT} {MX} {OK} **** log string overflowed log buffer ****",
+    f"=> u@a.example {RT} {MX} **** log string overflowed log buffer ****",
+    f'=> u@a.example {RT} {MX} {X13} CV=yes DN="CN=x C=" {OK}',
+    f'=> u@a.example {RT} {MX} DN="CN=\\"x\\"" {OK}',
+    f'=> u@a.example {RT} {MX} {X13} CV=yes DN="CN=x" C="y" {OK}',
+    f'=> u@a.example {RT} {MX} {X13} DN=" T=smtp" {OK}',
+    f"=> quo R=dnslookup ted@a.example {RT} {MX} {X13} CV=yes {OK}",
+    f'=> u@a.example <"x {RT} {MX} {X13}"@b.example> {RT} {MX} {OK}',
+    f"=> u@a.example <x {RT} {MX}@b.example> {RT} {MX} {X13} {OK}",
+    f"=> u@a.example (mid@a.example) <x@b.example> {RT} {MX} {X13} {OK}",
+    f"=> u@x@a.example {RT} {MX} {X13} {OK}",
+    f"=> u@a..example {RT} {MX} {X13} {OK}",
+    f"=> u@[198.51.100.1] {RT} {MX} {X13} {OK}",
+    f"=> ü@ü.example {RT} {MX} {X13} {OK}",
+    f"=> u\u00a0R=x@a.example {RT} {MX} {X13} {OK}",
+    f"=> u@a.example\u00a0{RT} {MX} {X13} {OK}",
+    f"=> u\udcff@a.example {RT} {MX} {X13} {OK}",
+    f"=> u@a.example {RT} H=mx1.a.example [999.1.1.1] {X13} {OK}",
+    f"=> u@a.example {RT} H=mx1.a.example {X13} {OK}",
+    f"=> u@a.example Z=1 {RT} {MX} {X13} {OK}",
+    f"=> u@a.example F=s {RT} {MX} {X13} {OK}",
+    f"=> u@a.example {RT} {X13} {MX} {OK}",
+    f"=> u@a.example {RT} {MX} {X13} free text {OK}",
+    "=> u <u@a.example> R=local T=mail_spool",
+    "=> /var/mail/u@a.example <u@a.example> R=x T=address_file",
+    f"=> |/bin/x@a.example <u@a.example> R=x T=pipe {MX}",
+    "=> discarded@a.example R=x T=y",
+    "=> :blackhole: <u@a.example> R=x",
+    "=> ",
+    "=>",
+)
+CAME = (
+    f"<= s@B.example H=host.b.example (helo) [192.0.2.7]:4711 I=[192.0.2.1]:587 P=esmtpsa {X13} CV=no A=plain:me S=9",
+    f"<= s@b.example H=host.b.example [10.0.0.7] Ci=7 P=esmtps L. {X13} CV=no S=9 id=a@b",
+    f"<= s@b.example H=host.b.example [10.0.0.7] Ci=8 P=esmtps L. {X13} CV=no S=9 id=a@b",
+    f"<= s@b.example H=localhost [127.0.0.1] P=esmtps {X13} CV=no S=9",
+    f"<= s@b.example {_IN} X=UNKNOWN:A:256 S=9",
+    f"<= s@b.example {_IN} {X13}{'x' * 200} S=9",
+    f'<= s@b.example {_IN} X=TLS1.3:"A:256 S=9',
+    f'<= s@b.example {_IN} {X13} CV=no DN="CN=x" S=9 T="hello" from <s@b.example> for u@a.example',
+    f'<= s@b.example {_IN} {X13} CV=no S=9 T="x P=esmtp y" from <s@b.example> for u@a.example',
+    f'<= s@b.example H=(x) [192.0.2.7] P=esmtp S=9 T="x {X13} y" from <s@b.example> for u@a.example',
+    "<= s@b.example H=(x) [192.0.2.7] P=esmtp L S=9",
+    "<= s@b.example H=(x) [192.0.2.7] P=esmtp LS=9",
+    "<= s@b.example H=(x) [192.0.2.7] P=utf8esmtps S=9",
+    "<= s@b.example H=(x) [192.0.2.7] P=local-esmtp S=9",
+    "<= s@b.example H=(x) [192.0.2.7] P=whatever S=9",
+    "<= s@b.example H=(x) [192.0.2.7] U=P=esmtps P=esmtp S=9",
+    "<= s@b.example H=(x P=esmtps) [192.0.2.7] P=esmtp S=9",
+    "<= s@b.example H=(x) [192.0.2.700] P=esmtp S=9",
+    "<= s H=(x) [192.0.2.7] P=esmtp S=9",
+    f"<= s@ä.example {_IN} S=9",
+    f"<= s@b.example DS {_IN} S=9",
+    f"<= <> R=1tAbCd-0000xx-1A {_IN} {X13} S=9",
+    f"<= s P=esmtps@b.example {_IN} {X13} S=9",
+    f"(= s@b.example {_IN} {X13} S=9",
+    'U=root P=local S=9 T="H= P="',
+    "<= root@b.example U=root P=local S=9 id=a@b",
+)
+OTHERS = (
+    f"== u@a.example {RT} defer (-37) {MX}: TLS session: (SSL_connect): error:0A000086:x::certificate verify failed",
+    f"== u@a.example {RT} defer (-44) {MX}: SMTP error from remote mail server after RCPT TO:<u@a.example>: 450 x",
+    f"== u@b.example {RT} defer (-53): retry time not reached for any host",
+    f"** u@a.example {RT} {MX} {X13} CV=yes: SMTP error from remote mail server after RCPT TO:<u@a.example>: 550 x",
+    "** u@a.example: retry timeout exceeded",
+    "H=mx2.a.example [198.51.100.2] Connection timed out",
+    "H=mx2.a.example [198.51.100.2]: SMTP error from remote mail server after RCPT TO:<u@a.example>: 450 x",
+    "[198.51.100.1] SSL verify error: depth=0 error=certificate has expired cert=/CN=x",
+    f"TLS session: error on first read: delivering unencrypted to {MX} (not in hosts_require_tls)",
+    "Frozen",
+    "",
+)
+WITHOUT_ID = (
+    "exim 4.96 daemon started: pid=1, -q30m",
+    "exim 4.85 daemon started: pid=1, -q30m",
+    "exim 4.100 daemon started: pid=1, -q30m",
+    f"TLS error on connection from {_IN.partition(' P=')[0]} (SSL_accept): error:x",
+    "no host name found for IP address 192.0.2.7",
+    f"1tAbCd-0000xx-1 => u@a.example {RT} {MX} {X13} CV=yes {OK}",
+    f"say 1tAbCd-0000xx-1A => u@a.example {RT} {MX} {X13} CV=yes {OK}",
+)
+IDS = ("1tAbCd-0000xx-1A", "1tAbCd-0000xx-1B", "1tAbCd-00000001xxx-1AbC")
+
+_ID = re.compile(r"\d\S{5}-\S{6,11}-\S{2,4} ")
+_FRAME = re.compile(r"(?:.{15} mail exim\[\d+\]: )?(?=(?:\[\d/\d\] )?.{19} )")
+_STAMPED = re.compile(r"^((?:\[\d/\d\] )?)\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ")
+
+
+def sample_texts() -> list[str]:
+    """Return what real Exims wrote, without frame and queue id."""
+    lines = [line for log in SAMPLES for line in log.read_text("utf-8").splitlines()]
+    texts = (_STAMPED.sub(r"\1", _FRAME.sub("", line, count=1)) for line in lines)
+    return sorted({_ID.sub("{} ", text.replace("{", "(").replace("}", ")"), count=1) for text in texts})
+
+
+class Line(NamedTuple):
+    """A line to be."""
+
+    ahead: int
+    """Seconds since the line before."""
+    frame: str | None
+    """None: that of the log."""
+    text: str
+
+
+FRAMES = ("main", "pid", "zone", "syslog", "tag")
+
+
+def framed(frame: str, at: float, text: str) -> str:
+    """Return a line as it stands in a log."""
+    time = datetime.fromtimestamp(at, BERLIN)
+    own = f"{time:%Y-%m-%d %H:%M:%S}"
+    bsd = f"{time:%b} {time.day:2} {time:%H:%M:%S}"
+    return {
+        "main": f"{own} {text}",
+        "pid": f"{own} [77] {text}",
+        "zone": f"{own}.250 {time:%z} {text}",
+        "syslog": f"{bsd} mail exim[77]: {own} {text}",
+        "tag": f"{time.isoformat()} mail exim4: {own} {text}",
+        "unstamped": f"{bsd} mail exim[77]: {text}",
+        "impossible": f"2026-02-31 10:00:00 {text}",
+        "no date": f"Foo 31 10:00:00 mail exim[77]: {own} {text}",
+        "part": f"{bsd} mail exim[77]: [1/2] {own} {text}",
+        "last part": f"{bsd} mail exim[77]: [2/2] {text}",
+        "postfix": f"{bsd} mail postfix/smtpd[7]: connect from x[192.0.2.1] {text}",
+        "other": f"{bsd} mail other[7]: {text}",
+        "return": f"{own} {text}\r",
+    }[frame]
+
+
+def log_of(some: list[Line], frame: str) -> bytes:
+    """Return the text of a log."""
+    times = accumulate((line.ahead for line in some), initial=BEGIN)
+    next(times)
+    lines = (f"{framed(line.frame or frame, at, line.text)}\n" for at, line in zip(times, some, strict=True))
+    return "".join(lines).encode("utf-8", "surrogateescape")
+
+
+def slowly(text: bytes, cuts: list[int] | None = None) -> Told:
+    """Read a log without the lane."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("maillog.reader.exim_head_of", lambda _text: None)
+        return told(text, cuts or [], SETTINGS)
+
+
+def check(text: bytes, cuts: list[int]) -> None:
+    """Hold listed, counted and slowly read against each other."""
+    slow = slowly(text)
+    assert told(text, cuts, SETTINGS) == slow
+    assert told(text, [], SETTINGS) == slow
+    sums = Counts()
+    sums.add(slow.found)
+    counts, unread, carry = counted(text, cuts, SETTINGS)
+    assert counts.groups == sums.groups
+    assert (unread, carry) == (slow.unread, slow.carry)
+
+
+_frames = st.sampled_from(FRAMES)
+_ids = st.sampled_from(IDS)
+_texts = st.one_of(
+    *[st.builds("{} {}".format, _ids, st.sampled_from(COMMON))] * 4,
+    st.builds("{} {}".format, _ids, st.sampled_from(SENT)),
+    st.builds("{} {}".format, _ids, st.sampled_from(CAME)),
+    st.builds("{} {}".format, _ids, st.sampled_from(OTHERS)),
+    st.builds(str.format, st.sampled_from(sample_texts()), _ids),
+    st.sampled_from(WITHOUT_ID),
+)
+_odd = (*FRAMES, "unstamped", "impossible", "no date", "part", "last part", "postfix", "other", "return")
+_lines = st.builds(
+    Line,
+    st.sampled_from([0, 0, 0, 0, 1, 1, 2, 20, 45, 61, 400, 3000, -2, -400]),
+    st.one_of(*[st.none()] * 15, st.sampled_from(_odd)),
+    _texts,
+)
+_cuts = st.lists(st.integers(0, 10_000), max_size=4)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(_lines, min_size=1, max_size=40), _frames, _cuts)
+def test_the_lane_says_what_the_slow_way_says(some: list[Line], frame: str, cuts: list[int]) -> None:
+    """Deliveries, counts, unread lines and the state that is carried on are the same with and without the lane."""
+    check(log_of(some, frame), cuts)
+
+
+_common = st.builds(
+    Line,
+    st.sampled_from([0, 0, 0, 0, 1, 2, 30, 61, 1800]),
+    st.none(),
+    st.builds(
+        "{} {}".format,
+        _ids,
+        st.one_of(*[st.sampled_from(COMMON)] * 6, st.sampled_from([*OTHERS, *SENT[:12]])),
+    )
+    | st.sampled_from(WITHOUT_ID[:3]),
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.lists(_common, min_size=1, max_size=60), _frames, _cuts)
+def test_common_lines_in_any_order(some: list[Line], frame: str, cuts: list[int]) -> None:
+    """What the lane handles by itself is what the slow way makes of it."""
+    check(log_of(some, frame), cuts)
+
+
+_each = tuple(dict.fromkeys((*COMMON, *SENT, *CAME, *OTHERS)))
+
+
+@pytest.mark.parametrize("text", _each, ids=range(len(_each)))
+def test_each_line_beside_each_other(text: str) -> None:
+    """Nothing that one line teaches the lane makes it read another one wrongly, in whatever order they come."""
+    texts = [*COMMON, *SENT, *CAME]
+    some = [Line(1, None, f"1tAb{number % 60:02}-0000xx-1A {each}") for number, each in enumerate([text, *texts, text])]
+    check(log_of(some, "main"), [])
+    check(log_of(some[::-1], "main"), [])
+
+
+@pytest.mark.parametrize("log", SAMPLES, ids=lambda log: log.parent.name)
+@pytest.mark.parametrize("size", [1 << 20, 7777])
+def test_samples(log: Path, size: int) -> None:
+    """What real Exims wrote is read alike, in one piece and in many."""
+    text = log.read_bytes()
+    check(text, list(range(0, len(text), size)))
+
+
+def read_alone(text: bytes) -> list[str]:
+    """Return the lines of the lane's that it did not read by itself."""
+    alone: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        init = EximLane.__init__
+
+        def noted(self: EximLane, head: Any, reader: Any, framer: Any, read: Any) -> None:
+            def note(line: str, found: Any) -> Any:
+                alone.append(line)
+                return read(line, found)
+
+            init(self, head, reader, framer, note)
+
+        patch.setattr(EximLane, "__init__", noted)
+        LogReader(SETTINGS).read(text)
+    return alone
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+def test_the_common_lines_take_the_lane(frame: str) -> None:
+    """A log of common lines is not read in the slow way, whatever frame it has."""
+    some = [Line(1, None, f"{IDS[number % 3]} {text}") for number, text in enumerate(COMMON * 3)]
+    text = log_of(some, frame)
+    assert len(told(text, [], SETTINGS).found) > 20
+    assert read_alone(text) == []
+
+
+@pytest.mark.parametrize("log", SAMPLES, ids=lambda log: log.parent.name)
+def test_most_lines_of_real_logs_take_the_lane(log: Path) -> None:
+    """Nearly all arrivals from the network and remote deliveries are common ones."""
+    text = log.read_bytes()
+    begun = Counter(re.findall(r" (=>|->|<=|Completed)[ \n]", text.decode()))
+    alone = [line for line in read_alone(text) if " H=" in line]
+    assert sum(begun.values()) > 100
+    assert len(alone) < sum(begun.values()) / 50

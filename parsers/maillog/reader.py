@@ -134,6 +134,11 @@ class LogReader:
         return len(self._readers)
 
     @property
+    def divisible(self) -> bool:
+        """Whether readers of one direction each would share the work: not where all of it counts as outbound."""
+        return any(mta is not Mta.EXIM for mta, _, _ in self._readers)
+
+    @property
     def groups(self) -> int:
         """How many groups of equal deliveries there are to take, at most."""
         return len(self._counts) + sum(lane.groups for lane in self._lanes.values())
@@ -228,8 +233,7 @@ class LogReader:
         head = head_of(text) if b"/smtp" in text else None
         if head or self._only is Direction.INBOUND:
             return head
-        found = exim_head_of(text)
-        return found._replace(host=self._settings.host) if found and not found.width else found
+        return exim_head_of(text, self._settings.host)
 
     def _new_lane(self, head: Head | EximHead) -> Lane | EximLane:
         exim = isinstance(head, EximHead)

@@ -26,6 +26,8 @@ from maillog.model import Delivery, Outcome, Record, Result, Security, Unread
 from maillog.phrases import domain_of
 
 _PHRASES_LIMIT = 20_000
+_LOCAL = "@"
+"""Before the domain of an account on this machine."""
 
 _Fields: TypeAlias = tuple[str, ...]
 """See ``lane_lines.Patterns.lines``."""
@@ -96,14 +98,13 @@ class EximLane:
         reader = None  # lines of others stood between, so the stamp is read anew, and Exim may be another version
         last_logger = last_stamp = last_offset = ""
         for fields in self._patterns.lines.findall(text, begin, end):
-            _, logger, stamp, offset, _, _, _, block, end, _, client, *_ = fields
+            _, logger, stamp, offset, _, _, _, _, block, end, _, client, *_ = fields
             if not (block or end or client):
                 reader = None  # the stamp of a line that does not matter is not read
             elif reader is None or stamp != last_stamp or logger != last_logger or offset != last_offset:
                 reader = self._tick(logger, stamp, offset)
                 last_logger, last_stamp, last_offset = logger, stamp, offset
             if reader is None or not self._common(reader, fields, found, counting=counting):
-                reader = None
                 reason = self._read_alone(fields[0], found)
                 if reason:
                     unread.append((fields[0], reason))
@@ -126,9 +127,10 @@ class EximLane:
     # --- the common lines -------------------------------------------------------------------------------------------
     def _common(self, reader: EximBothWays, fields: _Fields, found: list[Delivery], *, counting: bool) -> bool:
         """Take a line if it is of the common kinds; tell whether it is."""
-        _, _, _, _, text, queue_id, domain, block, end, sender, client, interface, session, rest = fields
+        _, _, _, _, text, queue_id, remote, local, block, end, sender, client, interface, session, rest = fields
         if block:
             deliveries = reader.outbound
+            domain = remote or f"{_LOCAL}{local}"
             said = self._said.get((domain, block)) or self._said_of(deliveries, domain, block, text)
             if said is None:
                 return False
@@ -192,17 +194,17 @@ class EximLane:
 
     def _attempt_of(self, domain: str, block: str, text: str) -> Attempt | None:
         """Return a delivery to the domain, with fields that were read once, whatever the domain was then."""
-        attempt = self._attempts.get(block)
-        if attempt is None:
-            event = read_event(self._record(text))
-            if not isinstance(event, Attempt) or event.reason is not None or event.route.relay.ip is None:
-                return None
-            if len(self._attempts) >= _PHRASES_LIMIT:
-                self._attempts.clear()
-            self._attempts[block] = event
-            return event
-        name = domain_of(f"@{domain}")
-        return None if name is None else attempt._replace(domain=name)
+        event = self._attempts.get(block) or read_event(self._record(text))
+        name = domain_of(f"@{domain.removeprefix(_LOCAL)}")
+        if not isinstance(event, Attempt) or event.reason is not None or name is None:
+            return None
+        # A host that was reached needs an address with a domain; without a host, that may be the name of a file.
+        if (event.route.relay.ip is None) is not domain.startswith(_LOCAL):
+            return None
+        if len(self._attempts) >= _PHRASES_LIMIT:
+            self._attempts.clear()
+        self._attempts[block] = event
+        return event._replace(domain=name)
 
     def _came_of(self, reader: EximBothWays, phrase: tuple[str, str, str, str], text: str) -> _Came | None:
         """Return what the line of an arrival says; None where it cannot be read."""

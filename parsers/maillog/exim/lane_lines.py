@@ -19,9 +19,11 @@ _HEAD = re.compile(
     rf"(?:\[\d{{1,10}}\])?: )?{_OWN_FRAME}{_ID} {_KNOWN}".encode(),
     re.MULTILINE,
 )
-# An address without quotes, spaces and comments; the fields up to the reply, DN="…" without quotes in it; the reply.
+# An address without quotes, spaces and comments, or an account and the address that led there; the fields up to the
+# reply, DN="…" without quotes in it; the reply.
 _SENT = (
-    r'[-=]> [^\s@<>"()]+@([^\s@<>"()]+)(?: <[^\s<>"]*>)?'
+    r'[-=]> (?:[^\s@<>"()]+@([^\s@<>"()]+)(?: <[^\s<>"]*>)?'
+    r'|(?!discarded)[^\s@<>"()/|:][^\s@<>"()]* <[^\s@<>"()]+@([^\s@<>"()]+)>)'
     r'( [FHPQRST]=[^"\n]*(?: DN="(?:[^"\n]*[^"=\n])?"[^"\n]*)?)'
     r'(?: C="[^"\\\n]*(?:\\.[^"\\\n]*)*"(?: QT=\S+)?(?: DT=\S+)?)?(?![^\n])'
 )
@@ -45,13 +47,13 @@ class Head(NamedTuple):
     """The tag where it is not ``exim``."""
 
 
-def head_of(text: bytes) -> Head | None:
-    """Return the head of the first line in a text that a lane might read."""
+def head_of(text: bytes, host: str | None) -> Head | None:
+    """Return the head of the first line in a text that a lane might read; ``host``: where a main log is from."""
     found = _HEAD.search(text)
     if not found:
         return None
     if not found["logger"]:
-        return Head(0, "", None, None)
+        return Head(0, "", host, None)
     tag = found["tag"].decode("ascii")
     return Head(
         len(found["logger"]),
@@ -67,8 +69,8 @@ class Patterns(NamedTuple):
     lines: re.Pattern[str]
     """
     Those that begin like a common one: the whole line, the logger's stamp, Exim's, its offset, the text from the queue
-    id on, the queue id; the domain and the fields of a delivery; the end; the sender's domain, the client, the
-    interface, the session and the rest of an arrival.
+    id on, the queue id; the domain of a delivery, or that of an account, and the fields; the end; the sender's domain,
+    the client, the interface, the session and the rest of an arrival.
     """
     rest: re.Pattern[str]
     """All other lines."""

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from itertools import accumulate
 from pathlib import Path
@@ -47,6 +47,7 @@ COMMON = (
     f'=> u@a.example {RT} H=mx2.a.example [198.51.100.2] {X13} CV=no DN="CN=x,O=y" {OK}',
     f"=> u@a.example {RT} {MX} {OK}",
     f"=> w@clear.example {RT} H=mx.clear.example [198.51.100.9] {OK}",
+    "=> w <w@a.example> R=local T=mail_spool",
     "Completed",
     "Completed",
     "Completed QT=3s",
@@ -94,6 +95,23 @@ SENT = (
     f"=> u@a.example {RT} {X13} {MX} {OK}",
     f"=> u@a.example {RT} {MX} {X13} free text {OK}",
     "=> u <u@a.example> R=local T=mail_spool",
+    "=> u <v@b.example> R=local T=mail_spool",
+    f"=> u <u@a.example> R=virtual T=lmtp {OK} QT=1s",
+    f"=> u <u@a.example> {RT} {MX} {X13} {OK}",
+    "=> u <u@a..example> R=local T=mail_spool",
+    "=> u <u> R=local T=mail_spool",
+    "=> u R=local T=mail_spool",
+    "=> u@a.example R=local T=mail_spool",
+    "=> u@b.example <u@a.example> R=local T=mail_spool",
+    "=> /var/mail/u@a.example <u@b.example> R=local T=mail_spool",
+    "=> /var/mail/u@a.example <u@b.example> R=local T=mail_spool free text",
+    "=> discarded@a.example <u@b.example> R=local T=mail_spool free text",
+    "=> /var/mail/u <u@b.example> R=local T=mail_spool",
+    "=> |/bin/x <u@b.example> R=local T=mail_spool",
+    "=> >u <u@b.example> R=local T=mail_spool",
+    "=> discarded <u@b.example> R=local T=mail_spool",
+    "=> u <u@a.example> R=local T=mail_spool H=mx1.a.example",
+    "=> u <u@a.example> R=local T=mail_spool free text",
     "=> /var/mail/u@a.example <u@a.example> R=x T=address_file",
     f"=> |/bin/x@a.example <u@a.example> R=x T=pipe {MX}",
     "=> discarded@a.example R=x T=y",
@@ -208,18 +226,18 @@ def log_of(some: list[Line], frame: str) -> bytes:
     return "".join(lines).encode("utf-8", "surrogateescape")
 
 
-def slowly(text: bytes, cuts: list[int] | None = None) -> Told:
+def slowly(text: bytes, cuts: list[int]) -> Told:
     """Read a log without the lane."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("maillog.reader.exim_head_of", lambda _text: None)
-        return told(text, cuts or [], SETTINGS)
+        patch.setattr("maillog.reader.exim_head_of", lambda *_: None)
+        return told(text, cuts, SETTINGS)
 
 
 def check(text: bytes, cuts: list[int]) -> None:
     """Hold listed, counted and slowly read against each other."""
-    slow = slowly(text)
-    assert told(text, cuts, SETTINGS) == slow
+    slow = slowly(text, [])
     assert told(text, [], SETTINGS) == slow
+    assert told(text, cuts, SETTINGS) == slowly(text, cuts)
     sums = Counts()
     sums.add(slow.found)
     counts, unread, carry = counted(text, cuts, SETTINGS)
@@ -284,6 +302,17 @@ def test_each_line_beside_each_other(text: str) -> None:
     some = [Line(1, None, f"1tAb{number % 60:02}-0000xx-1A {each}") for number, each in enumerate([text, *texts, text])]
     check(log_of(some, "main"), [])
     check(log_of(some[::-1], "main"), [])
+
+
+@pytest.mark.parametrize("between", ["=> u <u@a.example> R=local T=mail_spool", OTHERS[0]])
+def test_a_stamp_is_read_anew_behind_a_line_of_others(between: str) -> None:
+    """In the hour that comes twice a time depends on what came before."""
+    common = f"{IDS[0]} {COMMON[0]}"
+    some = [Line(1800, None, common), Line(600, None, f"{IDS[1]} {between}"), Line(-600, None, common)]
+    text = log_of(some, "main")
+    check(text, [])
+    first, last = (each.time for each in told(text, [], SETTINGS).found if each.queue_id == IDS[0])
+    assert last - first == timedelta(hours=1)
 
 
 @pytest.mark.parametrize("log", SAMPLES, ids=lambda log: log.parent.name)

@@ -129,6 +129,21 @@ class EximDeliveries:
             self._causes.pop(_domain_key(said.domain), None)
         return self._hold(queue_id, Flag.FIRST, self._run(queue_id), said, time)
 
+    def sent_at_once(self, queue_id: str, said: Said, time: datetime) -> list[Delivery] | None:
+        """
+        Take both lines of a mail that was sent to one recipient as ``said`` and is completed; begins them itself.
+
+        Returns what is decided now, without that delivery. None, and nothing is taken, where more has to be looked at.
+        """
+        if queue_id in self.runs or len(self.runs) >= RUNS_LIMIT:
+            return None
+        decided = [*self.begin(time)]
+        if self._causes:
+            self._causes.pop(_domain_key(said.domain), None)
+        decided += self._cipher_logging(Flag.FIRST, said.route, time)
+        self._born += 1
+        return decided
+
     def arrived(self) -> list[Delivery]:
         """Take a mail that came in over a session whose cipher is logged; return what is decided now."""
         return self._daemon_proof(None)

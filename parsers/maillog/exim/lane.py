@@ -52,19 +52,19 @@ class EximLane:
         head: Head,
         reader: Callable[[], EximBothWays],
         framer: Framer,
-        read_alone: Callable[[str, list[Delivery]], str | None],
+        read_slowly: Callable[[str, list[Delivery]], str | None],
     ) -> None:
         """
         ``reader`` gives the reader of the head's host and tag; it is asked for with the first line, and now and then.
 
         ``framer`` is asked for the time of each stamp that differs from the one before.
 
-        ``read_alone`` reads a line like any other if it may matter, and returns why it cannot, if so.
+        ``read_slowly`` reads a line like any other if it may matter, and returns why it cannot, if so.
         """
         self._head = head
         self._reader = reader
         self._framer = framer
-        self._read_alone = read_alone
+        self._read_slowly = read_slowly
         self._patterns = patterns(head)
         self._attempts: dict[str, Attempt] = {}
         self._said: dict[tuple[str, str], Said] = {}
@@ -98,23 +98,32 @@ class EximLane:
         reader = None  # lines of others stood between, so the stamp is read anew, and Exim may be another version
         last_logger = last_stamp = last_offset = ""
         for fields in self._patterns.lines.findall(text, begin, end):
-            _, logger, stamp, offset, _, _, _, _, block, end, _, client, *_ = fields
+            line, logger, stamp, offset, _, queue_id, _, _, block, end, _, client, *_, then = fields
             if not (block or end or client):
                 reader = None  # the stamp of a line that does not matter is not read
             elif reader is None or stamp != last_stamp or logger != last_logger or offset != last_offset:
                 reader = self._tick(logger, stamp, offset)
                 last_logger, last_stamp, last_offset = logger, stamp, offset
+            if then and block and counting and reader and self._sent_at_once(reader.outbound, fields, found):
+                continue
             if reader is None or not self._common(reader, fields, found, counting=counting):
-                reason = self._read_alone(fields[0], found)
-                if reason:
-                    unread.append((fields[0], reason))
+                self._read_alone(line, found, unread)
+            if then and reader:
+                self._completed(reader.outbound, queue_id, found, counting=counting)
+            elif then:
+                self._read_alone(then[1:], found, unread)
         return unread
+
+    def _read_alone(self, line: str, found: list[Delivery], unread: list[tuple[str, str]]) -> None:
+        reason = self._read_slowly(line, found)
+        if reason:
+            unread.append((line, reason))
 
     def _tick(self, logger: str, stamp: str, offset: str) -> EximBothWays | None:
         """Read new time stamps and return the reader; None where they are no stamps."""
         if logger and self._framer.time_of(logger.encode()) is None:
             return None
-        time = self._framer.exim_time(stamp, offset or None)
+        time = self._framer.exim_time(stamp, offset.lstrip() or None)
         if time is None:
             return None
         self._time = time
@@ -127,11 +136,10 @@ class EximLane:
     # --- the common lines -------------------------------------------------------------------------------------------
     def _common(self, reader: EximBothWays, fields: _Fields, found: list[Delivery], *, counting: bool) -> bool:
         """Take a line if it is of the common kinds; tell whether it is."""
-        _, _, _, _, text, queue_id, remote, local, block, end, sender, client, interface, session, rest = fields
+        _, _, _, _, text, queue_id, _, _, block, end, sender, client, interface, session, rest, _ = fields
         if block:
             deliveries = reader.outbound
-            domain = remote or f"{_LOCAL}{local}"
-            said = self._said.get((domain, block)) or self._said_of(deliveries, domain, block, text)
+            said = self._said_in(deliveries, fields)
             if said is None:
                 return False
             found += deliveries.begin(self._time)
@@ -147,6 +155,17 @@ class EximLane:
         if came is None:
             return False
         self._arrived(reader.outbound, queue_id, came, found, counting=counting)
+        return True
+
+    def _sent_at_once(self, deliveries: EximDeliveries, fields: _Fields, found: list[Delivery]) -> bool:
+        """Count a mail that was sent to one recipient and completed in the next line; tell whether it is one."""
+        said = self._said_in(deliveries, fields)
+        tally = self._sent.get(said) if said else None
+        decided = deliveries.sent_at_once(fields[5], said, self._time) if said and tally else None
+        if tally is None or decided is None:
+            return False
+        found += decided
+        self._tallies.add(tally, microseconds(self._time))
         return True
 
     def _completed(self, deliveries: EximDeliveries, queue_id: str, found: list[Delivery], *, counting: bool) -> None:
@@ -176,8 +195,13 @@ class EximLane:
             found += deliveries.arrived()
 
     # --- what is not known yet --------------------------------------------------------------------------------------
-    def _said_of(self, deliveries: EximDeliveries, domain: str, block: str, text: str) -> Said | None:
+    def _said_in(self, deliveries: EximDeliveries, fields: _Fields) -> Said | None:
         """Return what a delivery line says; None where it says something that is not common."""
+        _, _, _, _, text, _, remote, local, block, *_ = fields
+        domain = remote or f"{_LOCAL}{local}"
+        said = self._said.get((domain, block))
+        if said is not None:
+            return said
         block = fixed_part(block)
         said = self._said.get((domain, block))
         if said is not None:

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 _ID = "[0-9A-Za-z]{6}-(?:[0-9A-Za-z]{11}-[0-9A-Za-z]{4}|[0-9A-Za-z]{6}-[0-9A-Za-z]{2})"
 _STAMP = "[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}"
-_OWN_FRAME = rf"({_STAMP}(?:\.[0-9]{{1,6}})?)(?: ([+-][0-9]{{4}}))? (?:\[[0-9]{{1,10}}\] )?"
+_PID = r"(?:\[[0-9]{1,10}\] )?"
+_OWN_FRAME = rf"({_STAMP}(?:\.[0-9]{{1,6}})?)((?: [+-][0-9]{{4}})?) {_PID}"
 _KNOWN = "(?:[-=]> |<= |Completed)"
 _HEAD = re.compile(
     r"^(?:(?P<logger>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT[\d:.,]{8,19}(?:Z|[+-]\d\d:?\d\d)?)"
@@ -70,7 +71,8 @@ class Patterns(NamedTuple):
     """
     Those that begin like a common one: the whole line, the logger's stamp, Exim's, its offset, the text from the queue
     id on, the queue id; the domain of a delivery, or that of an account, and the fields; the end; the sender's domain,
-    the client, the interface, the session and the rest of an arrival.
+    the client, the interface, the session and the rest of an arrival. Last, with its newline, the next line where that
+    is the end of the same message, and has the same stamps.
     """
     rest: re.Pattern[str]
     """All other lines."""
@@ -78,9 +80,10 @@ class Patterns(NamedTuple):
 
 def patterns(head: Head) -> Patterns:
     """Return the patterns for a head."""
-    logger = rf"(.{{{head.width}}}){re.escape(head.text)}(?:\[[0-9]{{1,10}}\])?: " if head.width else "()"
-    begin = rf"{logger}{_OWN_FRAME}"
+    tag = rf"{re.escape(head.text)}(?:\[[0-9]{{1,10}}\])?: " if head.width else ""
+    begin = rf"(.{{{head.width}}}){tag}{_OWN_FRAME}"
+    end = rf"(\n\2{tag}\3\4 {_PID}\6 Completed[^\n]*)"
     return Patterns(
-        re.compile(rf"\n({begin}(({_ID}) (?:{_SENT}|{_END}|{_CAME}|[-=]> |<= )[^\n]*))"),
+        re.compile(rf"\n({begin}(({_ID}) (?:{_SENT}|{_END}|{_CAME}|[-=]> |<= )[^\n]*)){end}?"),
         re.compile(rf"\n(?!{begin}{_ID} {_KNOWN})[^\n]+"),
     )

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
-from itertools import accumulate
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -286,10 +286,13 @@ _common = st.builds(
 
 
 @settings(deadline=None, max_examples=300)
-@given(st.lists(_common, min_size=1, max_size=60), _frames, _cuts)
-def test_common_lines_in_any_order(some: list[Line], frame: str, cuts: list[int]) -> None:
-    """What the lane handles by itself is what the slow way makes of it."""
-    check(log_of(some, frame), cuts)
+@given(st.lists(_common, min_size=1, max_size=60), _frames, _cuts, st.sampled_from([None, 1, 2, 3]))
+def test_common_lines_in_any_order(some: list[Line], frame: str, cuts: list[int], limit: int | None) -> None:
+    """What the lane handles by itself is what the slow way makes of it, also where there is too much of something."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("deliveries.RUNS_LIMIT", "deliveries.HELD_LIMIT", "lane._PHRASES_LIMIT") if limit else ():
+            patch.setattr(f"maillog.exim.{name}", limit)
+        check(log_of(some, frame), cuts)
 
 
 _each = tuple(dict.fromkeys((*COMMON, *SENT, *CAME, *OTHERS)))
@@ -301,6 +304,8 @@ def test_each_line_beside_each_other(text: str) -> None:
     texts = [*COMMON, *SENT, *CAME]
     some = [Line(1, None, f"1tAb{number % 60:02}-0000xx-1A {each}") for number, each in enumerate([text, *texts, text])]
     check(log_of(some, "main"), [])
+    ends = [Line(0, None, f"{line.text[:16]} Completed") for line in some]
+    check(log_of(list(chain.from_iterable(zip(some, ends, strict=True))), "main"), [])
     check(log_of(some[::-1], "main"), [])
 
 

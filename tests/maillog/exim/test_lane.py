@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.maillog.exim.lane_texts import CAME, COMMON, IDS, MX, OK, OTHERS, RT, SENT, WITHOUT_ID, X13
 from tests.maillog.ways import Told, counted, told
 
 from maillog import LogReader, ReadSettings
@@ -28,148 +29,6 @@ SETTINGS = ReadSettings(
 )
 # Ten minutes before the hour that comes twice.
 BEGIN = 1_792_885_800
-
-RT = "R=dnslookup T=remote_smtp"
-MX = "H=mx1.a.example [198.51.100.1]"
-X13 = "X=TLS1.3:TLS_AES_256_GCM_SHA384:256"
-OK = 'C="250 2.0.0 Ok"'
-_IN = "H=(client.b.example) [192.0.2.7] P=esmtps"
-
-# The common lines: what the lane is for.
-COMMON = (
-    f"<= s@b.example {_IN} {X13} CV=no S=900 id=1@b.example",
-    f"<= s@b.example {_IN} {X13} CV=no S=900 id=1@b.example",
-    "<= <> H=host.c.example (helo) [192.0.2.8] P=esmtp S=900",
-    f"=> u@a.example {RT} {MX} {X13} CV=yes {OK}",
-    f"=> u@a.example {RT} {MX} {X13} CV=yes {OK}",
-    f"-> v@a.example {RT} {MX} {X13} CV=yes {OK}",
-    f"-> v@b.example {RT} {MX} {X13} CV=yes {OK}",
-    f'=> u@a.example {RT} H=mx2.a.example [198.51.100.2] {X13} CV=no DN="CN=x,O=y" {OK}',
-    f"=> u@a.example {RT} {MX} {OK}",
-    f"=> w@clear.example {RT} H=mx.clear.example [198.51.100.9] {OK}",
-    "=> w <w@a.example> R=local T=mail_spool",
-    "Completed",
-    "Completed",
-    "Completed QT=3s",
-)
-# Deliveries that the lane knows, and such that must not pass for one.
-SENT = (
-    f"=> u@A.Example <top@b.example> {RT} {MX} {X13} CV=dane {OK} QT=3s DT=1s",
-    f"=> u@a.example F=<s@b.example> P=<s@b.example> {RT} S=1234 {MX} I=[192.0.2.1]:4711 {X13} CV=yes {OK}",
-    f"=> u@a.example F=<s@b.example> P=<s@b.example> {RT} S=77 {MX} I=[192.0.2.1]:4712 {X13} CV=yes {OK}",
-    f"=> u@a.example {RT} H=mx1.a.example [198.51.100.1]:25* {X13} CV=no L PRDR K {OK}",
-    f"=> u@a.example {RT} H=MX1.a.example DS [2001:db8::1] X=TLSv1.2:AES:256* CV=yes A=plain:me {OK}",
-    f"=> u@a.example {RT} H=inner.a.example [10.1.2.3] {X13} CV=no {OK}",
-    f"=> u@a.example {RT} H=localhost [127.0.0.1] {OK}",
-    f"=> u@a.example R=r T=lmtp_store {MX} {X13} CV=no {OK}",
-    f"=> u@a.example {RT} {MX} CV=yes {OK}",
-    f"=> u@a.example {RT} {MX} {X13}",
-    f"=> u@a.example {RT} {MX} {X13} CV=yes QT=3s",
-    f">> u@a.example {RT} {MX} {X13} CV=no {OK}",
-    f'=> u@a.example {RT} {MX} C="250 {X13} CV=yes"',
-    f'=> u@a.example {RT} {MX} C="250 \\"{X13}\\" CV=yes"',
-    f'=> u@a.example {RT} {MX} C="250 ok" {X13} CV=yes C="250 ok"',
-    f'=> u@a.example {RT} {MX} C="250 ok',
-    f'=> u@a.example {RT} {MX} C="250 ok\\"',
-    f"=> u@a.example {RT} {MX} {OK} **** log string overflowed log buffer ****",
-    f"=> u@a.example {RT} {MX} **** log string overflowed log buffer ****",
-    f'=> u@a.example {RT} {MX} {X13} CV=yes DN="CN=x C=" {OK}',
-    f'=> u@a.example {RT} {MX} DN="CN=\\"x\\"" {OK}',
-    f'=> u@a.example {RT} {MX} {X13} CV=yes DN="CN=x" C="y" {OK}',
-    f'=> u@a.example {RT} {MX} {X13} DN=" T=smtp" {OK}',
-    f"=> quo R=dnslookup ted@a.example {RT} {MX} {X13} CV=yes {OK}",
-    f'=> u@a.example <"x {RT} {MX} {X13}"@b.example> {RT} {MX} {OK}',
-    f"=> u@a.example <x {RT} {MX}@b.example> {RT} {MX} {X13} {OK}",
-    f"=> u@a.example (mid@a.example) <x@b.example> {RT} {MX} {X13} {OK}",
-    f"=> u@x@a.example {RT} {MX} {X13} {OK}",
-    f"=> u@a..example {RT} {MX} {X13} {OK}",
-    f"=> u@[198.51.100.1] {RT} {MX} {X13} {OK}",
-    f"=> ü@ü.example {RT} {MX} {X13} {OK}",
-    f"=> u\u00a0R=x@a.example {RT} {MX} {X13} {OK}",
-    f"=> u@a.example\u00a0{RT} {MX} {X13} {OK}",
-    f"=> u\udcff@a.example {RT} {MX} {X13} {OK}",
-    f"=> u@a.example {RT} H=mx1.a.example [999.1.1.1] {X13} {OK}",
-    f"=> u@a.example {RT} H=mx1.a.example {X13} {OK}",
-    f"=> u@a.example Z=1 {RT} {MX} {X13} {OK}",
-    f"=> u@a.example F=s {RT} {MX} {X13} {OK}",
-    f"=> u@a.example {RT} {X13} {MX} {OK}",
-    f"=> u@a.example {RT} {MX} {X13} free text {OK}",
-    "=> u <u@a.example> R=local T=mail_spool",
-    "=> u <v@b.example> R=local T=mail_spool",
-    f"=> u <u@a.example> R=virtual T=lmtp {OK} QT=1s",
-    f"=> u <u@a.example> {RT} {MX} {X13} {OK}",
-    "=> u <u@a..example> R=local T=mail_spool",
-    "=> u <u> R=local T=mail_spool",
-    "=> u R=local T=mail_spool",
-    "=> u@a.example R=local T=mail_spool",
-    "=> u@b.example <u@a.example> R=local T=mail_spool",
-    "=> /var/mail/u@a.example <u@b.example> R=local T=mail_spool",
-    "=> /var/mail/u@a.example <u@b.example> R=local T=mail_spool free text",
-    "=> discarded@a.example <u@b.example> R=local T=mail_spool free text",
-    "=> /var/mail/u <u@b.example> R=local T=mail_spool",
-    "=> |/bin/x <u@b.example> R=local T=mail_spool",
-    "=> >u <u@b.example> R=local T=mail_spool",
-    "=> discarded <u@b.example> R=local T=mail_spool",
-    "=> u <u@a.example> R=local T=mail_spool H=mx1.a.example",
-    "=> u <u@a.example> R=local T=mail_spool free text",
-    "=> /var/mail/u@a.example <u@a.example> R=x T=address_file",
-    f"=> |/bin/x@a.example <u@a.example> R=x T=pipe {MX}",
-    "=> discarded@a.example R=x T=y",
-    "=> :blackhole: <u@a.example> R=x",
-    "=> ",
-    "=>",
-)
-CAME = (
-    f"<= s@B.example H=host.b.example (helo) [192.0.2.7]:4711 I=[192.0.2.1]:587 P=esmtpsa {X13} CV=no A=plain:me S=9",
-    f"<= s@b.example H=host.b.example [10.0.0.7] Ci=7 P=esmtps L. {X13} CV=no S=9 id=a@b",
-    f"<= s@b.example H=host.b.example [10.0.0.7] Ci=8 P=esmtps L. {X13} CV=no S=9 id=a@b",
-    f"<= s@b.example H=localhost [127.0.0.1] P=esmtps {X13} CV=no S=9",
-    f"<= s@b.example {_IN} X=UNKNOWN:A:256 S=9",
-    f"<= s@b.example {_IN} {X13}{'x' * 200} S=9",
-    f'<= s@b.example {_IN} X=TLS1.3:"A:256 S=9',
-    f'<= s@b.example {_IN} {X13} CV=no DN="CN=x" S=9 T="hello" from <s@b.example> for u@a.example',
-    f'<= s@b.example {_IN} {X13} CV=no S=9 T="x P=esmtp y" from <s@b.example> for u@a.example',
-    f'<= s@b.example H=(x) [192.0.2.7] P=esmtp S=9 T="x {X13} y" from <s@b.example> for u@a.example',
-    "<= s@b.example H=(x) [192.0.2.7] P=esmtp L S=9",
-    "<= s@b.example H=(x) [192.0.2.7] P=esmtp LS=9",
-    "<= s@b.example H=(x) [192.0.2.7] P=utf8esmtps S=9",
-    "<= s@b.example H=(x) [192.0.2.7] P=local-esmtp S=9",
-    "<= s@b.example H=(x) [192.0.2.7] P=whatever S=9",
-    "<= s@b.example H=(x) [192.0.2.7] U=P=esmtps P=esmtp S=9",
-    "<= s@b.example H=(x P=esmtps) [192.0.2.7] P=esmtp S=9",
-    "<= s@b.example H=(x) [192.0.2.700] P=esmtp S=9",
-    "<= s H=(x) [192.0.2.7] P=esmtp S=9",
-    f"<= s@ä.example {_IN} S=9",
-    f"<= s@b.example DS {_IN} S=9",
-    f"<= <> R=1tAbCd-0000xx-1A {_IN} {X13} S=9",
-    f"<= s P=esmtps@b.example {_IN} {X13} S=9",
-    f"(= s@b.example {_IN} {X13} S=9",
-    'U=root P=local S=9 T="H= P="',
-    "<= root@b.example U=root P=local S=9 id=a@b",
-)
-OTHERS = (
-    f"== u@a.example {RT} defer (-37) {MX}: TLS session: (SSL_connect): error:0A000086:x::certificate verify failed",
-    f"== u@a.example {RT} defer (-44) {MX}: SMTP error from remote mail server after RCPT TO:<u@a.example>: 450 x",
-    f"== u@b.example {RT} defer (-53): retry time not reached for any host",
-    f"** u@a.example {RT} {MX} {X13} CV=yes: SMTP error from remote mail server after RCPT TO:<u@a.example>: 550 x",
-    "** u@a.example: retry timeout exceeded",
-    "H=mx2.a.example [198.51.100.2] Connection timed out",
-    "H=mx2.a.example [198.51.100.2]: SMTP error from remote mail server after RCPT TO:<u@a.example>: 450 x",
-    "[198.51.100.1] SSL verify error: depth=0 error=certificate has expired cert=/CN=x",
-    f"TLS session: error on first read: delivering unencrypted to {MX} (not in hosts_require_tls)",
-    "Frozen",
-    "",
-)
-WITHOUT_ID = (
-    "exim 4.96 daemon started: pid=1, -q30m",
-    "exim 4.85 daemon started: pid=1, -q30m",
-    "exim 4.100 daemon started: pid=1, -q30m",
-    f"TLS error on connection from {_IN.partition(' P=')[0]} (SSL_accept): error:x",
-    "no host name found for IP address 192.0.2.7",
-    f"1tAbCd-0000xx-1 => u@a.example {RT} {MX} {X13} CV=yes {OK}",
-    f"say 1tAbCd-0000xx-1A => u@a.example {RT} {MX} {X13} CV=yes {OK}",
-)
-IDS = ("1tAbCd-0000xx-1A", "1tAbCd-0000xx-1B", "1tAbCd-00000001xxx-1AbC")
 
 _ID = re.compile(r"\d\S{5}-\S{6,11}-\S{2,4} ")
 _FRAME = re.compile(r"(?:.{15} mail exim\[\d+\]: )?(?=(?:\[\d/\d\] )?.{19} )")
@@ -285,14 +144,76 @@ _common = st.builds(
 )
 
 
+# Few lines of few messages, most of them sent to one host: what is taken together, and what must not be.
+_close = st.builds(
+    Line,
+    st.sampled_from([0, 0, 0, 0, 0, 1, 61]),
+    st.none(),
+    st.builds(
+        "1tAb{:02}-0000xx-1A {}".format,
+        st.sampled_from([1, 1, 1, 2, 2, 3, 4]),
+        st.sampled_from(
+            [
+                *["Completed"] * 6,
+                *[f"=> u@a.example {RT} {MX} {X13} CV=yes {OK}"] * 4,
+                f"-> v@b.example {RT} {MX} {X13} CV=yes {OK}",
+                f"=> u@a.example {RT} H=mx2.a.example [198.51.100.2] {X13} CV=no {OK}",
+                f"=> u@a.example {RT} {MX} {OK}",
+                f"== u@a.example {RT} defer (-37) {MX}: TLS session: (gnutls_handshake): x",
+                "** u@a.example: retry timeout exceeded",
+                "H=mx2.a.example [198.51.100.2] Connection timed out",
+            ]
+        ),
+    ),
+)
+
+
 @settings(deadline=None, max_examples=300)
-@given(st.lists(_common, min_size=1, max_size=60), _frames, _cuts, st.sampled_from([None, 1, 2, 3]))
+@given(
+    st.one_of(st.lists(_common, min_size=1, max_size=60), st.lists(_close, min_size=2, max_size=15)),
+    _frames,
+    _cuts,
+    st.sampled_from([None, 1, 2, 3]),
+)
 def test_common_lines_in_any_order(some: list[Line], frame: str, cuts: list[int], limit: int | None) -> None:
     """What the lane handles by itself is what the slow way makes of it, also where there is too much of something."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("deliveries.RUNS_LIMIT", "deliveries.HELD_LIMIT", "lane._PHRASES_LIMIT") if limit else ():
             patch.setattr(f"maillog.exim.{name}", limit)
         check(log_of(some, frame), cuts)
+
+
+@pytest.mark.parametrize(
+    "stamps",
+    [
+        ("2026-10-25 01:00:00", "2026-10-25 01:00:01"),
+        ("2026-10-25 01:00:00 +0200", "2026-10-25 01:00:00 +0100"),
+        ("2026-10-25 01:00:00.100", "2026-10-25 01:00:00.200"),
+        ("Oct 25 01:00:00 mail exim: 2026-10-25 01:00:00", "Oct 25 02:00:00 mail exim: 2026-10-25 01:00:00"),
+        ("Oct 25 01:00:00 mail exim: 2026-10-25 01:00:00", "Oct 25 01:00:00 mail exim: 2026-10-25 01:00:01"),
+    ],
+)
+def test_an_end_has_a_time_of_its_own(stamps: tuple[str, str]) -> None:
+    """The end of a message is not taken to be as old as the delivery before it."""
+    first, second = stamps
+    text = f"{first} {IDS[0]} {COMMON[3]}\n{second} {IDS[0]} Completed\n".encode()
+    assert read_alone(text) == []
+    check(text, [])
+
+
+def test_a_full_memory_lets_the_oldest_message_go() -> None:
+    """A message that is completed at once takes a place for a moment."""
+    sent = [Line(0, None, f"{queue_id} {COMMON[3]}") for queue_id in IDS]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("maillog.exim.deliveries.RUNS_LIMIT", 2)
+        check(log_of([*sent, Line(0, None, f"{IDS[2]} Completed")], "main"), [])
+        check(log_of(sent, "main"), [])
+
+
+def test_what_failed_before_is_forgotten_with_success() -> None:
+    """Also where the mail is completed at once."""
+    some = [Line(0, None, f"{IDS[number]} {text}") for number, text in ((0, OTHERS[0]), (1, COMMON[3]))]
+    check(log_of([*some, Line(0, None, f"{IDS[1]} Completed")], "main"), [])
 
 
 _each = tuple(dict.fromkeys((*COMMON, *SENT, *CAME, *OTHERS)))

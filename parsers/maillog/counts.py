@@ -6,6 +6,7 @@ A reader that counts need not make a value for each delivery, only one for each 
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from maillog.model import Delivery, Direction, Level, Relay, Result, Source, Tls
@@ -15,6 +16,7 @@ MICROSECONDS_PER_HOUR = 3_600_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+@lru_cache(maxsize=4096)
 def microseconds(time: datetime) -> int:
     """Return an aware time as microseconds since 1970, UTC, without rounding."""
     since = time - _EPOCH

@@ -101,6 +101,9 @@ class Framer:
 
     def frame(self, line: bytes) -> Record | Unframed:
         """Return the record of a line, given without its newline, or why there is none."""
+        if _EXIM_LINE.match(line):
+            text = line.decode("utf-8", "replace")
+            return self._stamped(_Frame(self._stamp_time, self._settings.host, EXIM, None, text), text)
         frame = self._split(line)
         if frame is None:
             return Unframed.NO_FRAME
@@ -113,8 +116,6 @@ class Framer:
     def _split(self, line: bytes) -> _Frame | None:
         if line.startswith(b"{"):
             return _journal(line)
-        if _EXIM_LINE.match(line):
-            return _Frame(self._stamp_time, self._settings.host, EXIM, None, line.decode("utf-8", "replace"))
         head = _HEAD.match(line) or _RFC5424.match(line)
         return self._syslog(line, head) if head else None
 
@@ -153,15 +154,19 @@ class Framer:
             if joined is None:
                 return Unframed.PART
             text = joined
+        return self._stamped(frame, text)
+
+    def _stamped(self, frame: _Frame, text: str) -> Record | Unframed:
+        """Take off the time stamp and the process number that Exim itself writes."""
         instance = None if frame.tag == EXIM else frame.tag
         stamp = _EXIM_STAMP.match(text)
         if not stamp:
             return Record(frame.time, frame.host, instance, EXIM, frame.pid, text)
-        time = self._exim_time(stamp[1], stamp[2])
+        stamped, offset, pid = stamp.groups()
+        time = self.exim_time(stamped, offset)
         if time is None:
             return Unframed.NO_FRAME
-        pid = int(stamp[3]) if stamp[3] else frame.pid
-        return Record(time, frame.host, instance, EXIM, pid, text[stamp.end() :])
+        return Record(time, frame.host, instance, EXIM, int(pid) if pid else frame.pid, text[stamp.end() :])
 
     def _join(self, writer: str, part: re.Match[str], text: str) -> str | None:
         """
@@ -232,7 +237,7 @@ class Framer:
             if time is not None:
                 yield time
 
-    def _exim_time(self, text: str, offset: str | None) -> datetime | None:
+    def exim_time(self, text: str, offset: str | None) -> datetime | None:
         """Return the time of Exim's stamp (``tod.c:tod_stamp``), which is local unless log_timezone adds an offset."""
         if offset:
             return _iso(text + offset)

@@ -8,15 +8,17 @@ be written and read again for each. :func:`read_deliveries` reads whole logs.
 from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
 from functools import partial
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple
 
 from maillog import formats
 from maillog.counts import Counts
 from maillog.errors import CarryError
+from maillog.exim.lane import EximLane
+from maillog.exim.lane_lines import Head as EximHead
+from maillog.exim.lane_lines import head_of as exim_head_of
 from maillog.formats import new_reader, reader_key, relevant_lines
 from maillog.framing import Framer, FrameSettings, Unframed
 from maillog.model import Delivery, DeliveryReader, Direction, JsonValue, Mta, Relay, Scope, Unread
-from maillog.postfix.both_ways import PostfixBothWays
 from maillog.postfix.lane import Lane
 from maillog.postfix.lane_lines import Head, head_of
 from maillog.scope import IpNetwork, in_networks
@@ -90,7 +92,7 @@ class LogReader:
         self._lines = 0
         self._offset = 0
         self._skipping = False
-        self._lanes: dict[Head, Lane] = {}
+        self._lanes: dict[Head | EximHead, Lane | EximLane] = {}
         self._counting = False
         self._counts = Counts()
         if carry is not None:
@@ -132,6 +134,11 @@ class LogReader:
         return len(self._readers)
 
     @property
+    def divisible(self) -> bool:
+        """Whether readers of one direction each would share the work: not where all of it counts as outbound."""
+        return any(mta is not Mta.EXIM for mta, _, _ in self._readers)
+
+    @property
     def groups(self) -> int:
         """How many groups of equal deliveries there are to take, at most."""
         return len(self._counts) + sum(lane.groups for lane in self._lanes.values())
@@ -141,7 +148,8 @@ class LogReader:
         counts, self._counts = self._counts, Counts()
         for lane in self._lanes.values():
             for group, span in lane.take().groups.items():
-                counts.count(group._replace(relay=self._scoped_relay(group.relay)), *span)
+                relay = self._scoped_relay(group.relay)
+                counts.count(group if relay is group.relay else group._replace(relay=relay), *span)
         return counts
 
     def held(self, rest: bytes = b"") -> list[Delivery]:
@@ -207,9 +215,9 @@ class LogReader:
                 unread.append(UnreadLine(self._lines + 1, self._offset + begin + start, reason, _shown(line)))
         self._lines += text.count(b"\n", cursor)
 
-    def _lane_for(self, text: bytes) -> Lane | None:
+    def _lane_for(self, text: bytes) -> Lane | EximLane | None:
         """Return the fast lane for the lines of a text, if there are any for it."""
-        head = head_of(text)
+        head = self._head_of(text)
         many = len(self._readers) > HOSTS_LIMIT // 2  # then readers may go, see _reader()
         if many or len(self._lanes) >= LANES_LIMIT:
             self._counts.merge(self.take())
@@ -218,11 +226,26 @@ class LogReader:
             return None
         lane = self._lanes.get(head)
         if lane is None:
-            reader = partial(self._postfix, head.host)
-            lane = self._lanes[head] = Lane(head, reader, self._framer.time_of, self._read_text, self._only)
+            lane = self._lanes[head] = self._new_lane(head)
         return lane
 
-    def _read_with(self, lane: Lane, text: bytes, begin: int, found: list[Delivery], unread: list[UnreadLine]) -> None:
+    def _head_of(self, text: bytes) -> Head | EximHead | None:
+        head = head_of(text) if b"/smtp" in text else None
+        if head or self._only is Direction.INBOUND:
+            return head
+        return exim_head_of(text, self._settings.host)
+
+    def _new_lane(self, head: Head | EximHead) -> Lane | EximLane:
+        exim = isinstance(head, EximHead)
+        key = (Mta.EXIM, head.host, head.instance) if exim else (Mta.POSTFIX, head.host, None)
+        reader: Any = partial(self._reader, key, [])  # nothing is found: there are few hosts
+        if isinstance(head, EximHead):
+            return EximLane(head, reader, self._framer, self._read_if_relevant)
+        return Lane(head, reader, self._framer.time_of, self._read_text, self._only)
+
+    def _read_with(
+        self, lane: Lane | EximLane, text: bytes, begin: int, found: list[Delivery], unread: list[UnreadLine]
+    ) -> None:
         """Read lines in a fast lane, and those that it does not know by themselves."""
         decoded = "\n" + text.decode("utf-8", "replace")
         problems: list[tuple[str, str]] = []
@@ -230,10 +253,9 @@ class LogReader:
         for start, stop in lane.rest(decoded):
             problems += lane.read(decoded, cursor, start + 1, found, counting=self._counting)
             line = decoded[start + 1 : stop]
-            if next(relevant_lines(f"{line}\n".encode()), None):
-                reason = self._shown_by_me(self._read_text(line, found))
-                if reason:
-                    problems.append((line, reason))
+            reason = self._read_if_relevant(line, found)
+            if reason:
+                problems.append((line, reason))
             cursor = stop
         problems += lane.read(decoded, cursor, len(decoded), found, counting=self._counting)
         if problems:
@@ -257,6 +279,11 @@ class LogReader:
     def _shown_by_me(self, reason: str | None) -> str | None:
         """Leave lines without a frame to the other reader where there is one."""
         return None if reason is NO_FRAME and self._only is Direction.INBOUND else reason
+
+    def _read_if_relevant(self, line: str, found: list[Delivery]) -> str | None:
+        if next(relevant_lines(f"{line}\n".encode()), None):
+            return self._shown_by_me(self._read_text(line, found))
+        return None
 
     def _read_text(self, line: str, found: list[Delivery]) -> str | None:
         return self._read_line(line.encode("utf-8", "surrogatepass"), found)
@@ -285,10 +312,6 @@ class LogReader:
                 found += self._readers.pop(next(iter(self._readers))).held()
             reader = self._readers[key] = new_reader(key, self._settings.internet, self._only)
         return reader
-
-    def _postfix(self, host: str) -> PostfixBothWays:
-        reader = self._reader((Mta.POSTFIX, host, None), [])  # nothing is found: there are few hosts
-        return cast("PostfixBothWays", reader)
 
     def _too_long(self, start: int, text: bytes) -> UnreadLine:
         return UnreadLine(self._lines + 1, self._offset + start, TOO_LONG, _shown(text))

@@ -63,7 +63,12 @@ _cipher_of = Phrases(read_fields)
 
 def only_inbound(text: str) -> bool:
     """Tell whether the line is of a client that came over the network."""
-    return text.startswith(_TLS_ERROR) or _FROM_ELSEWHERE.match(text) is not None
+    return text.startswith(_TLS_ERROR) or _from_elsewhere(text)
+
+
+def _from_elsewhere(text: str) -> bool:
+    # Plain text is found faster than a pattern, and most lines have none of it.
+    return "= " in text and _FROM_ELSEWHERE.match(text) is not None
 
 
 class Arrivals:
@@ -76,7 +81,7 @@ class Arrivals:
     def read(self, record: Record) -> Delivery | Unread | None:
         """Return what the line tells; None where it is none of a client that came over the network."""
         text = record.text.partition("\n")[0]
-        if not _FROM_ELSEWHERE.match(text):
+        if not _from_elsewhere(text):
             found = _HANDSHAKE.match(text)
             return self._failed(record, found) if found else None
         found = _ARRIVAL.match(text)

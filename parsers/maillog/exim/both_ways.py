@@ -10,26 +10,26 @@ class EximBothWays:
     """The state of one Exim, see :class:`maillog.model.DeliveryReader`; that of what it sends, arrivals need none."""
 
     def __init__(self, source: Source, internet: tuple[IpNetwork, ...] = ()) -> None:
-        self._outbound = EximDeliveries(source)
-        self._arrivals = Arrivals(source, internet)
+        self.outbound = EximDeliveries(source)
+        self.arrivals = Arrivals(source, internet)
 
     def feed(self, record: Record) -> list[Found]:
         """Take the next record; return what is now known."""
-        arrived = self._arrivals.read(record)
+        arrived = self.arrivals.read(record)
         found: list[Found] = [] if arrived is None else [arrived]
         # Of a mail that came in only the cipher says something about what is sent: that ciphers are logged.
         if " X=" in record.text or not only_inbound(record.text):
-            found += self._outbound.feed(record)
+            found += self.outbound.feed(record)
         return found
 
     def held(self) -> list[Delivery]:
         """Return what waits, judged as if the log ended here."""
-        return self._outbound.held()
+        return self.outbound.held()
 
     def carry(self) -> JsonValue:
         """Return the state as JSON."""
-        return self._outbound.carry()
+        return self.outbound.carry()
 
     def restore(self, carry: JsonValue) -> None:
         """Put back what :meth:`carry` gave. Raises CarryError where it does not fit."""
-        self._outbound.restore(carry)
+        self.outbound.restore(carry)

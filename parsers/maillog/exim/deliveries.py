@@ -20,13 +20,10 @@ or else the last one to that domain.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
-from itertools import chain
-from typing import NamedTuple
 
-from maillog.carry import delivery_from_json, delivery_to_json
 from maillog.errors import CarryError
 from maillog.exim.events import (
     Arrival,
@@ -35,14 +32,25 @@ from maillog.exim.events import (
     DaemonStarted,
     Flag,
     HostNote,
+    Route,
     read_event,
 )
 from maillog.exim.grammar import NoteKind
+from maillog.exim.runs import (
+    FAILED_LIMIT,
+    Held,
+    Run,
+    Said,
+    failed_beside,
+    host_key,
+    run_from_json,
+    run_to_json,
+    several_hosts,
+)
 from maillog.exim.sessions import Version, relay_of, tls_of
 from maillog.model import (
     Cause,
     Delivery,
-    Direction,
     Found,
     JsonValue,
     Outcome,
@@ -59,46 +67,22 @@ RUNS_LIMIT = 5_000
 HELD_LIMIT = 1_000
 """Deliveries held for one message."""
 CAUSES_LIMIT = 20_000
-FAILED_LIMIT = 20
-"""Failed hosts that are kept of one message; ``hosts_max_try`` is 5."""
-
 _EPOCH = datetime.fromtimestamp(0, UTC)
-
-
-class Held(NamedTuple):
-    """A delivery that waits for the other lines of its message."""
-
-    born: int
-    transport: str | None
-    delivery: Delivery
-    """As it is to read if its CV= can be believed and TLS logging was on."""
-
-
-@dataclass(slots=True)
-class Run:
-    """What is known of a message whose deliveries may still go on."""
-
-    last: datetime
-    held: list[Held] = field(default_factory=list)
-    sessions: dict[str, None] = field(default_factory=dict)
-    """Hosts that lines without a flag name as reached."""
-    failed: dict[str, None] = field(default_factory=dict)
-    """Addresses of hosts that failed for some recipient, for whatever reason."""
-    causes: dict[str, Cause] = field(default_factory=dict)
-    """Why TLS failed, by the host's address (an empty one where the line names none)."""
 
 
 class EximDeliveries:
     """The deliveries of one Exim main log, or of one tag of one host in syslog. See :class:`DeliveryReader`."""
 
     def __init__(self, source: Source) -> None:
-        self._source = source
+        self.source = source
         self._logging = TlsLogging()
-        self._runs: dict[str, Run] = {}
+        self.runs: dict[str, Run] = {}
         self._causes: dict[str, Cause] = {}
         self._born = 0
         self._clock = _EPOCH
-        self._version: Version | None = None
+        self._looked = _EPOCH
+        """The clock when messages were last looked for that have been silent for long."""
+        self.version: Version | None = None
         self._daemon: tuple[int, datetime] | None = None
         """Birth of the daemon; the log's beginning until one starts, None where deliveries show other settings."""
         self._daemon_proven = False
@@ -106,11 +90,7 @@ class EximDeliveries:
 
     def feed(self, record: Record) -> list[Found]:
         """Take the next record in log order; return what is now known for sure."""
-        self._born += 1
-        self._clock = max(self._clock, record.time)
-        if self._born == 1:
-            self._daemon = (0, record.time)
-        found: list[Found] = [*self._finish_old()]
+        found: list[Found] = [*self.begin(record.time)]
         event = read_event(record)
         match event:
             case Unread():
@@ -120,16 +100,63 @@ class EximDeliveries:
             case HostNote():
                 self._note(event)
             case Completed():
-                found += self._finish(event.queue_id)
+                found += self.finish(event.queue_id)
             case Arrival():
-                found += self._daemon_proof(None)
+                found += self.arrived()
             case DaemonStarted():
                 found += self._daemon_started(event.version, record.time)
         return found
 
+    # --- what the common lines say, for a reader that knows it already ----------------------------------------------
+    def begin(self, time: datetime) -> Iterable[Delivery]:
+        """Begin with a line, written then; return what is decided because time went on."""
+        self._born += 1
+        if self._born == 1:
+            self._daemon = (0, time)
+        self._clock = max(self._clock, time)
+        if self._clock is self._looked and len(self.runs) <= RUNS_LIMIT:
+            return ()
+        self._looked = self._clock
+        return self._finish_old()
+
+    def said(self, event: Attempt, result: Result) -> Said:
+        """Return what a delivery line says where no other host failed before."""
+        return Said(event.domain, event.route, relay_of(event), tls_of(event, self.version), result)
+
+    def sent(self, queue_id: str, said: Said, time: datetime) -> list[Delivery]:
+        """Take a mail that was sent as ``said``, not by cutthrough; return what is decided now."""
+        if self._causes:
+            self._causes.pop(_domain_key(said.domain), None)
+        return self._hold(queue_id, Flag.FIRST, self._run(queue_id), said, time)
+
+    def sent_at_once(self, queue_id: str, said: Said, time: datetime) -> list[Delivery] | None:
+        """
+        Take both lines of a mail that was sent to one recipient as ``said`` and is completed; begins them itself.
+
+        Returns what is decided now, without that delivery. None, and nothing is taken, where more has to be looked at.
+        """
+        if queue_id in self.runs or len(self.runs) >= RUNS_LIMIT:
+            return None
+        decided = [*self.begin(time)]
+        if self._causes:
+            self._causes.pop(_domain_key(said.domain), None)
+        decided += self._cipher_logging(Flag.FIRST, said.route, time)
+        self._born += 1
+        return decided
+
+    def arrived(self) -> list[Delivery]:
+        """Take a mail that came in over a session whose cipher is logged; return what is decided now."""
+        return self._daemon_proof(None)
+
+    def finish(self, queue_id: str, *, whole: bool = True) -> list[Delivery]:
+        """Judge the lines of a message together; where more of them may come, CV= is not believed."""
+        run = self.runs.pop(queue_id, None)
+        return [*self._judged(queue_id, run, whole=whole)] if run else []
+
+    # --- what waits -------------------------------------------------------------------------------------------------
     def held(self) -> list[Delivery]:
         """Return what is still being waited for, judged as if the log ended here. Does not change the state."""
-        twin = EximDeliveries(self._source)
+        twin = EximDeliveries(self.source)
         twin.restore(self.carry())
         return [*twin._finish_all(), *twin._logging.held()]
 
@@ -139,21 +166,16 @@ class EximDeliveries:
             return []
         run = self._run(event.queue_id)
         cause = self._cause(event, run)
-        result = Result(event.outcome, None, cause, _failed_beside(run, event))
-        delivery = Delivery(
-            time,
-            self._source,
-            event.queue_id,
-            Direction.OUTBOUND,
-            event.domain,
-            relay_of(event),
-            tls_of(event, self._version),
-            result,
-        )
-        run.held.append(Held(self._birth(event.flag), event.route.transport, delivery))
-        decided = self._cipher_logging(event, time)
+        said = self.said(event, Result(event.outcome, None, cause))
+        return self._hold(event.queue_id, event.flag, run, said, time)
+
+    def _hold(self, queue_id: str, flag: Flag, run: Run, said: Said, time: datetime) -> list[Delivery]:
+        if run.failed and said.result.outcome is not Outcome.BOUNCED:
+            said = replace(said, result=said.result._replace(earlier=failed_beside(run, said.relay.ip)))
+        run.held.append(Held(self._birth(flag), time, said))
+        decided = self._cipher_logging(flag, said.route, time)
         if len(run.held) > HELD_LIMIT:
-            decided += self._finish(event.queue_id, whole=False)
+            decided += self.finish(queue_id, whole=False)
         return decided
 
     def _birth(self, flag: Flag) -> int:
@@ -162,10 +184,9 @@ class EximDeliveries:
             return self._daemon[0] if self._daemon else 0
         return self._born
 
-    def _cipher_logging(self, event: Attempt, time: datetime) -> list[Delivery]:
+    def _cipher_logging(self, flag: Flag, route: Route, time: datetime) -> list[Delivery]:
         """Take what the line shows of the selector: X= that it is on, CV= or DN= without X= that it is off."""
-        route = event.route
-        if route.cipher_logged and event.flag is Flag.CUT_THROUGH:
+        if route.cipher_logged and flag is Flag.CUT_THROUGH:
             return self._daemon_proof(route.relay.ip)
         if route.cipher_logged:
             self._last_proof = time
@@ -190,59 +211,53 @@ class EximDeliveries:
             run.failed[ip] = None
         match event.note.kind:
             case NoteKind.SESSION:
-                run.sessions[_host_key(event.host, ip)] = None
+                run.sessions[host_key(event.host, ip)] = None
             case NoteKind.FAILED:
                 run.causes[ip] = _graver(run.causes.get(ip), event.note.cause)
 
     def _daemon_started(self, version: Version, time: datetime) -> list[Delivery]:
         """Begin a new period: somebody started a daemon, most likely because the settings or the version changed."""
         decided = [*self._finish_all(), *self._logging.boundary()]
-        self._version, self._daemon = version, (self._born, time)
+        self.version, self._daemon = version, (self._born, time)
         self._daemon_proven, self._last_proof = False, None
         return decided
 
     # --- the lines of one message ------------------------------------------------------------------------------------
     def _run(self, queue_id: str) -> Run:
         """Return the run of the message, made the youngest."""
-        run = self._runs.pop(queue_id, None) or Run(self._clock)
+        run = self.runs.pop(queue_id, None) or Run(self._clock)
         run.last = self._clock
-        self._runs[queue_id] = run
+        self.runs[queue_id] = run
         return run
 
     def _finish_old(self) -> Iterator[Delivery]:
         """Judge the messages that have been silent for long, and the oldest where there are too many."""
-        while self._runs:
-            queue_id, run = next(iter(self._runs.items()))
+        while self.runs:
+            queue_id, run = next(iter(self.runs.items()))
             late = self._clock - run.last > RUN_TIME
-            if not late and len(self._runs) <= RUNS_LIMIT:
+            if not late and len(self.runs) <= RUNS_LIMIT:
                 return
-            yield from self._finish(queue_id, whole=late)
+            yield from self.finish(queue_id, whole=late)
 
     def _finish_all(self) -> list[Delivery]:
-        return [delivery for queue_id in list(self._runs) for delivery in self._finish(queue_id)]
+        return [delivery for queue_id in list(self.runs) for delivery in self.finish(queue_id)]
 
-    def _finish(self, queue_id: str, *, whole: bool = True) -> list[Delivery]:
-        """Judge the lines of a message together; where more of them may come, CV= is not believed."""
-        run = self._runs.pop(queue_id, None)
-        if run is None:
-            return []
-        decided: list[Delivery] = []
+    def _judged(self, queue_id: str, run: Run, *, whole: bool) -> Iterator[Delivery]:
+        doubtful = several_hosts(run)
         for held in run.held:
-            delivery = held.delivery
-            if not whole or _several_hosts(run, held.transport):
+            delivery = held.delivery(self.source, queue_id)
+            if not whole or held.said.route.transport in doubtful:
                 delivery = delivery._replace(tls=delivery.tls._replace(authentication=None))
-            ip = delivery.relay.ip or ""
             if delivery.tls.security is Security.PLAINTEXT:
-                decided += self._logging.silent(delivery, held.born, ip)
+                yield from self._logging.silent(delivery, held.born, delivery.relay.ip or "")
             else:
-                decided.append(delivery)
-        return decided
+                yield delivery
 
     # --- why ---------------------------------------------------------------------------------------------------------
     def _cause(self, event: Attempt, run: Run) -> Cause | None:
         """Return why the attempt failed; remember it for the line that says that the retry time is over."""
         own = _address_key(event.queue_id, event.address)
-        domain = f"@{event.domain}"
+        domain = _domain_key(event.domain)
         if event.reason is None:
             self._causes.pop(domain, None)
             return None
@@ -264,11 +279,11 @@ class EximDeliveries:
     def carry(self) -> JsonValue:
         """Return the whole state as JSON."""
         return {
-            "runs": [[queue_id, *_run_to_json(run)] for queue_id, run in self._runs.items()],
+            "runs": [[queue_id, *run_to_json(run, self.source, queue_id)] for queue_id, run in self.runs.items()],
             "causes": list(self._causes.items()),
             "born": self._born,
             "clock": self._clock.isoformat(),
-            "version": self._version,
+            "version": self.version,
             "daemon": self._daemon and [self._daemon[0], self._daemon[1].isoformat()],
             "daemon_proven": self._daemon_proven,
             "last_proof": self._last_proof and self._last_proof.isoformat(),
@@ -284,33 +299,19 @@ class EximDeliveries:
 
     def _restore(self, state: JsonValue) -> None:
         # Written by carry(); a wrong shape raises one of the errors that restore() translates.
-        self._runs = {queue_id: _run_from_json(run) for queue_id, *run in state["runs"]}
+        self.runs = {queue_id: run_from_json(run) for queue_id, *run in state["runs"]}
         self._causes = {key: Cause(cause) for key, cause in state["causes"]}
         self._born = state["born"]
         self._clock = datetime.fromisoformat(state["clock"])
-        self._version = state["version"] and (state["version"][0], state["version"][1])
+        self.version = state["version"] and (state["version"][0], state["version"][1])
         self._daemon = state["daemon"] and (state["daemon"][0], datetime.fromisoformat(state["daemon"][1]))
         self._daemon_proven = state["daemon_proven"]
         self._last_proof = state["last_proof"] and datetime.fromisoformat(state["last_proof"])
         self._logging.restore(state["logging"])
 
 
-def _failed_beside(run: Run, event: Attempt) -> str | None:
-    """Return which other hosts than this one lines of the message, of whichever recipient, name as failed."""
-    if event.outcome is Outcome.BOUNCED:
-        return None
-    return ",".join(sorted(run.failed.keys() - {"", event.route.relay.ip})) or None
-
-
-def _several_hosts(run: Run, transport: str | None) -> bool:
-    """Tell whether several addresses went to several hosts in what may have been one run of the transport."""
-    relays = [held.delivery.relay for held in run.held if held.transport == transport]
-    reached = {_host_key(relay.host, relay.ip) for relay in relays if relay.ip is not None}
-    return len(relays) > 1 and len(reached | run.sessions.keys()) > 1
-
-
-def _host_key(host: str | None, ip: str | None) -> str:
-    return f"{host} {ip}"
+def _domain_key(domain: str | None) -> str:
+    return f"@{domain}"
 
 
 _GRAVITY = (Cause.DANE, Cause.CERT_UNTRUSTED, Cause.CERT_EXPIRED, Cause.CERT_NAME, Cause.TLS_HANDSHAKE)
@@ -330,19 +331,3 @@ def _refined(cause: Cause, run: Run, ip: str | None) -> Cause:
 def _address_key(queue_id: str, address: str) -> str:
     """Return what stands for an address of a message, so that no local part is kept."""
     return blake2b(f"{queue_id} {address}".encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
-
-
-def _run_to_json(run: Run) -> JsonValue:
-    held: Iterable[JsonValue] = ([held.born, held.transport, delivery_to_json(held.delivery)] for held in run.held)
-    return [run.last.isoformat(), list(held), list(run.sessions), list(run.causes.items()), list(run.failed)]
-
-
-def _run_from_json(value: JsonValue) -> Run:
-    last, held, sessions, causes, *failed = value  # older states do not tell what failed
-    return Run(
-        datetime.fromisoformat(last),
-        [Held(born, transport, delivery_from_json(delivery)) for born, transport, delivery in held],
-        dict.fromkeys(sessions),
-        dict.fromkeys(chain.from_iterable(failed)),
-        {ip: Cause(cause) for ip, cause in causes},
-    )

@@ -159,6 +159,11 @@ _ENCRYPTED_ARRIVAL = re.compile(
 )
 
 
+def fixed_part(fields: str) -> str:
+    """Return the fields of a delivery line without what differs from line to line and says nothing."""
+    return _VARYING.sub(r"\1", fields)
+
+
 def read_event(record: Record) -> Event | Unread:
     """Return what the record tells; Nothing where it is none of our business, Unread where it is unreadable."""
     text = record.text.partition("\n")[0]
@@ -217,7 +222,7 @@ def _sent(head: Head, block: str) -> Event | Unread:
     fields, confirmed, confirmation = block.partition(_CONFIRMATION)
     if confirmed and not _CONFIRMED.fullmatch(confirmation):
         return Unread('a delivery line whose C="…" does not end where Exim ends it')
-    route = _route_of(_VARYING.sub(r"\1", fields))
+    route = _route_of(fixed_part(fields))
     if route is not None:
         return _attempt(head, route, Outcome.SENT, None)
     if _pseudo(head.address + block) and " H=" not in head.address + block:
@@ -236,7 +241,7 @@ def _deferred(head: Head, block: str) -> Event | Unread:
     if _BEHIND_ADDRESS.search(block, found.end()):
         return _TWO_WAYS
     after = _AFTER_DEFER.fullmatch(rest)
-    route = after and _route_of(_VARYING.sub(r"\1", block[: found.start()] + after["host"]))
+    route = after and _route_of(fixed_part(block[: found.start()] + after["host"]))
     if not after or not route:
         return Unread("a deferral whose fields do not stand as Exim writes them")
     return _attempt(head, route, Outcome.DEFERRED, refine_reason(_reason(after["message"] or ""), number))
@@ -244,7 +249,7 @@ def _deferred(head: Head, block: str) -> Event | Unread:
 
 def _failed(head: Head, block: str) -> Event | Unread:
     found = _FAILURE.fullmatch(block)
-    route = found and _route_of(_VARYING.sub(r"\1", found["fields"].rstrip(" ")))
+    route = found and _route_of(fixed_part(found["fields"].rstrip(" ")))
     if not found or not route:
         return Unread("a failure whose fields do not stand as Exim writes them")
     if _BEHIND_ADDRESS.search(found["message"] or ""):

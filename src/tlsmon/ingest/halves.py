@@ -25,8 +25,8 @@ _SERVE: Final = "from tlsmon.ingest.halves import serve; serve()"
 
 
 def can_share(reader: LogReader) -> bool:
-    """Tell whether two processes can go on where a reader is."""
-    return (os.cpu_count() or 1) > 1 and reader.hosts <= HOSTS_MAX
+    """Tell whether two processes can go on where a reader is, and would be of use."""
+    return (os.cpu_count() or 1) > 1 and reader.divisible and reader.hosts <= HOSTS_MAX
 
 
 class Halves:

@@ -1,22 +1,27 @@
 """The fast lane says what the slow way says, whatever the log and wherever it is cut."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from ipaddress import ip_network
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.maillog import ways
+from tests.maillog.ways import pieces_of
 
-from maillog import Delivery, LogReader, ReadSettings, Relay, Scope, UnreadLine
+from maillog import LogReader, ReadSettings, Relay, Scope, UnreadLine
 from maillog.counts import Counts
 from maillog.model import Direction, Found, JsonValue
 from maillog.postfix import lane
 from maillog.reader import joined
 
 SETTINGS = ReadSettings(latest=datetime(2026, 12, 1, tzinfo=UTC), internet=(ip_network("10.0.0.0/8"),))
+
+told = partial(ways.told, settings=SETTINGS)
+counted = partial(ways.counted, settings=SETTINGS)
 
 _HOSTS = ("mx1.a.example[198.51.100.1]:25", "MX2.b.example[10.1.2.3]:25", "mx3.c.example[2001:db8::3]:25")
 _SUMMARIES = (
@@ -150,48 +155,6 @@ def log_of(some: list[Line], *, iso: bool) -> bytes:
         for stamp in stamps
     )
     return "".join(f"{at} {line.host} {line.text}\n" for at, line in zip(shown, some, strict=True)).encode()
-
-
-class Told(NamedTuple):
-    """What a log gave."""
-
-    found: list[Delivery]
-    unread: list[UnreadLine]
-    carry: JsonValue
-
-
-def pieces_of(text: bytes, cuts: list[int]) -> Iterator[bytes]:
-    """Yield the text in pieces."""
-    places = sorted({0, len(text), *(cut % (len(text) + 1) for cut in cuts)})
-    return (text[begin:end] for begin, end in pairwise(places))
-
-
-def told(text: bytes, cuts: list[int]) -> Told:
-    """Read a log in pieces, with a carry-over in between."""
-    found, unread, carry, rest = [], [], None, b""
-    for piece in pieces_of(text, cuts):
-        reader = LogReader(SETTINGS, carry)
-        reading = reader.read(rest + piece)
-        found += reading.deliveries
-        unread += reading.unread
-        rest = (rest + piece)[reading.consumed :]
-        carry = reader.carry()
-    return Told(found, unread, carry)
-
-
-def counted(text: bytes, cuts: list[int]) -> tuple[Counts, list[UnreadLine], JsonValue]:
-    """Count a log piece by piece."""
-    reader, unread, rest = LogReader(SETTINGS), [], b""
-    counts = Counts()
-    for piece in pieces_of(text, cuts):
-        reading = reader.count(rest + piece)
-        assert not reading.deliveries
-        unread += reading.unread
-        rest = (rest + piece)[reading.consumed :]
-        if len(piece) % 2:
-            counts.merge(reader.take())
-    counts.merge(reader.take())
-    return counts, unread, reader.carry()
 
 
 @settings(deadline=None)

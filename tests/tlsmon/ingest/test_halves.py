@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pytest
+from bench.exim_log import EximLog
 from bench.postfix_log import PostfixLog
 from bench.world import World
 from tests.tlsmon.logs import contents, ingest
 
+from maillog.model import JsonValue
 from maillog.reader import LogReader, ReadSettings
 from tlsmon.errors import TlsmonError
 from tlsmon.ingest import one
@@ -24,22 +26,51 @@ def text() -> bytes:
     return "".join(lines).encode()
 
 
-@pytest.mark.parametrize("cut", [0, 50_000, 120_001])
-def test_two_processes_give_the_table_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cut: int) -> None:
+@pytest.fixture
+def shared(monkeypatch: pytest.MonkeyPatch) -> list[Halves]:
+    """Return what is read by two processes from now on, which may be little."""
+    made: list[Halves] = []
+
+    class Noted(Halves):
+        def __init__(self, settings: ReadSettings, carry: JsonValue) -> None:
+            super().__init__(settings, carry)
+            made.append(self)
+
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr(one, "SHARED_FROM", 0)
+    monkeypatch.setattr(one, "Halves", Noted)
+    return made
+
+
+@pytest.mark.parametrize("cut", [20_000, 50_000, 120_001])
+def test_two_processes_give_the_table_of_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared: list[Halves], cut: int
+) -> None:
     """Rows, lines, unread lines and what the next ingest goes on from are the same."""
     log, content = tmp_path / "mail.log", text()
     reports = {}
     for name, shared_from in (("alone", 1 << 60), ("shared", 0)):
         monkeypatch.setattr(one, "SHARED_FROM", shared_from)
-        monkeypatch.setattr("os.cpu_count", lambda: 2)
-        log.write_bytes(content[:cut])
-        ingest(tmp_path / name, log)
+        for end in (1_000, cut):  # the first that comes does not tell yet whether it can be shared
+            log.write_bytes(content[:end])
+            ingest(tmp_path / name, log)
         log.write_bytes(content)
         [reports[name]] = ingest(tmp_path / name, log).logs
         assert ingest(tmp_path / name, log).new_deliveries == 0
+    assert len(shared) == 2
     assert reports["alone"] == reports["shared"]
     assert reports["shared"].unread_lines > 0
     assert contents(tmp_path / "alone") == contents(tmp_path / "shared")
+
+
+def test_one_process_reads_a_log_of_exim(tmp_path: Path, shared: list[Halves]) -> None:
+    """Of its lines a second one could take no work off the first."""
+    log, content = tmp_path / "mainlog", "".join(EximLog(World(3, domains=50, providers=9), 400).lines()).encode()
+    log.write_bytes(content[:1_000])
+    ingest(tmp_path / "store", log)
+    log.write_bytes(content)
+    assert ingest(tmp_path / "store", log).new_deliveries > 400
+    assert shared == []
 
 
 def test_a_process_that_dies_is_told() -> None:

@@ -1,0 +1,116 @@
+"""What is known of one message while its deliveries run: what its lines said, until they are judged together."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import chain
+from typing import NamedTuple
+
+from maillog.carry import delivery_from_json, delivery_to_json
+from maillog.exim.events import Route
+from maillog.model import Cause, Delivery, Direction, JsonValue, Relay, Result, Source, Tls
+
+FAILED_LIMIT = 20
+"""Failed hosts that are kept of one message; ``hosts_max_try`` is 5."""
+
+
+@dataclass(slots=True, eq=False)
+class Said:
+    """What a delivery line says, as it is to read if its CV= can be believed and TLS logging was on."""
+
+    domain: str | None
+    route: Route
+    """Of one that was carried over, no more than the transport and the relay."""
+    relay: Relay
+    tls: Tls
+    result: Result
+
+
+class Held(NamedTuple):
+    """A delivery that waits for the other lines of its message."""
+
+    born: int
+    time: datetime
+    said: Said
+
+    def delivery(self, source: Source, queue_id: str) -> Delivery:
+        """Return the delivery as its line says it."""
+        said = self.said
+        return Delivery(self.time, source, queue_id, Direction.OUTBOUND, said.domain, said.relay, said.tls, said.result)
+
+
+@dataclass(slots=True)
+class Run:
+    """What is known of a message whose deliveries may still go on."""
+
+    last: datetime
+    held: list[Held] = field(default_factory=list)
+    sessions: dict[str, None] = field(default_factory=dict)
+    """Hosts that lines without a flag name as reached."""
+    failed: dict[str, None] = field(default_factory=dict)
+    """Addresses of hosts that failed for some recipient, for whatever reason."""
+    causes: dict[str, Cause] = field(default_factory=dict)
+    """Why TLS failed, by the host's address (an empty one where the line names none)."""
+
+    @property
+    def said(self) -> Said | None:
+        """What all the deliveries say, if that is the same, and no other host was reached."""
+        held = self.held
+        if not held or self.sessions:
+            return None
+        said = held[0].said
+        return said if len(held) == 1 or all(other.said is said for other in held) else None
+
+
+def failed_beside(run: Run, ip: str | None) -> str | None:
+    """Return which other hosts than this one lines of the message, of whichever recipient, name as failed."""
+    return ",".join(sorted(run.failed.keys() - {"", ip})) or None
+
+
+def several_hosts(run: Run) -> set[str | None]:
+    """Return the transports of which what may have been one run took several addresses to several hosts."""
+    if len(run.held) == 1:
+        return set()
+    relays: dict[str | None, list[Relay]] = {}
+    for held in run.held:
+        relays.setdefault(held.said.route.transport, []).append(held.said.relay)
+    return {transport for transport, reached in relays.items() if len(reached) > 1 and len(_hosts(run, reached)) > 1}
+
+
+def _hosts(run: Run, relays: list[Relay]) -> set[str]:
+    return {host_key(relay.host, relay.ip) for relay in relays if relay.ip is not None} | run.sessions.keys()
+
+
+def host_key(host: str | None, ip: str | None) -> str:
+    """Return what stands for a host in ``Run.sessions``."""
+    return f"{host} {ip}"
+
+
+def run_to_json(run: Run, source: Source, queue_id: str) -> JsonValue:
+    """Return what is known of the message as nested lists."""
+    held: Iterable[JsonValue] = (
+        [held.born, held.said.route.transport, delivery_to_json(held.delivery(source, queue_id))] for held in run.held
+    )
+    return [run.last.isoformat(), list(held), list(run.sessions), list(run.causes.items()), list(run.failed)]
+
+
+def run_from_json(value: JsonValue) -> Run:
+    """Return what :func:`run_to_json` wrote; raises the errors of a wrong shape."""
+    last, held, sessions, causes, *failed = value  # older states do not tell what failed
+    return Run(
+        datetime.fromisoformat(last),
+        [_held_from_json(*value) for value in held],
+        dict.fromkeys(sessions),
+        dict.fromkeys(chain.from_iterable(failed)),
+        {ip: Cause(cause) for ip, cause in causes},
+    )
+
+
+def _held_from_json(born: int, transport: str | None, value: JsonValue) -> Held:
+    delivery = delivery_from_json(value)
+    relay = delivery.relay
+    return Held(
+        born,
+        delivery.time,
+        Said(delivery.recipient_domain, Route(transport, relay), relay, delivery.tls, delivery.result),
+    )

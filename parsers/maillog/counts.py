@@ -32,10 +32,22 @@ class Group(NamedTuple):
     relay: Relay
     tls: Tls
     result: Result
+    """Without the DSN, of which there are too many for what they tell."""
     source: Source
     direction: Direction
     level: Level | None
     sender_domain: str | None = None
+
+
+def group_of(delivery: Delivery, hour: int) -> Group:
+    """Return the group that a delivery of an hour belongs to."""
+    _, source, _, direction, domain, relay, tls, result, level, sender = delivery
+    return Group(hour, domain, relay, tls, _without_dsn(result), source, direction, level, sender)
+
+
+@lru_cache(maxsize=4_096)
+def _without_dsn(result: Result) -> Result:
+    return result._replace(dsn=None)
 
 
 class Counts:
@@ -50,10 +62,9 @@ class Counts:
 
     def add(self, deliveries: Iterable[Delivery]) -> None:
         """Add deliveries, in any order."""
-        for time, source, _, direction, domain, relay, tls, result, level, sender in deliveries:
-            at = microseconds(time)
-            hour = at // MICROSECONDS_PER_HOUR
-            self.count(Group(hour, domain, relay, tls, result, source, direction, level, sender), 1, at, at)
+        for delivery in deliveries:
+            at = microseconds(delivery.time)
+            self.count(group_of(delivery, at // MICROSECONDS_PER_HOUR), 1, at, at)
 
     def count(self, group: Group, number: int, first: int, last: int) -> None:
         """Add some deliveries of a group."""
@@ -66,6 +77,9 @@ class Counts:
         span[2] = max(span[2], last)
 
     def merge(self, other: "Counts") -> None:
-        """Add what was counted elsewhere."""
+        """Add what was counted elsewhere, and is not needed there any more."""
+        if not self.groups:
+            self.groups = other.groups
+            return
         for group, span in other.groups.items():
             self.count(group, *span)

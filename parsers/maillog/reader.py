@@ -147,9 +147,12 @@ class LogReader:
         """Return what :meth:`count` counted since the last time."""
         counts, self._counts = self._counts, Counts()
         for lane in self._lanes.values():
-            for group, span in lane.take().groups.items():
-                relay = self._scoped_relay(group.relay)
-                counts.count(group if relay is group.relay else group._replace(relay=relay), *span)
+            taken = lane.take()
+            if not self._settings.internet:
+                counts.merge(taken)
+                continue
+            for group, span in taken.groups.items():
+                counts.count(group._replace(relay=self._scoped_relay(group.relay)), *span)
         return counts
 
     def held(self, rest: bytes = b"") -> list[Delivery]:

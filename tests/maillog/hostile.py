@@ -167,6 +167,7 @@ def _whole(text: bytes) -> Told:
 def _slowly(text: bytes) -> Told:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("maillog.reader.head_of", lambda _text: None)
+        patch.setattr("maillog.reader.exim_head_of", lambda *_: None)
         return _whole(text)
 
 

@@ -121,7 +121,7 @@ class EximLane:
 
     def _tick(self, logger: str, stamp: str, offset: str) -> EximBothWays | None:
         """Read new time stamps and return the reader; None where they are no stamps."""
-        if logger and self._framer.time_of(logger.encode()) is None:
+        if logger and self._framer.time_of(logger) is None:
             return None
         time = self._framer.exim_time(stamp, offset.lstrip() or None)
         if time is None:

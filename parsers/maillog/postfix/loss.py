@@ -4,7 +4,8 @@ import re
 
 from maillog.model import Record
 
-DROPPING = "begin to drop messages"
+DROPPING = "to drop messages"
+"""``begin to`` (runtime/ratelimit.c), or ``begins to`` (imuxsock, until 7)."""
 # systemd-journald and rsyslog (runtime/ratelimit.c, and imuxsock before it), when they limit the rate.
 _LOGGERS = re.compile(r"rsyslogd(?:-\d{1,5})?|systemd-journald?|journal")
 _LOST = re.compile(rf"(?:[Ss]uppressed|lost) \d{{1,9}} messages|\d messages lost due to|{DROPPING}")

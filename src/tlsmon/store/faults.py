@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pyarrow as pa
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from tlsmon.errors import TlsmonError
@@ -38,8 +37,7 @@ def explained(location: str) -> Iterator[None]:
             hint="Run as the user who owns it, or name another place with --store.",
         ) from error
     except Exception as error:
-        # DataFusion's own errors reach Python as bare exceptions, or as those of the Arrow stream that it gives.
-        if not isinstance(error, DeltaError | OSError | pa.ArrowException) and type(error) is not Exception:
+        if not isinstance(error, DeltaError | OSError) and not _is_of_arrow(error):
             raise
         said = _one_line(error)
         if _DAMAGED.search(said) and not _NETWORK.search(said):
@@ -48,6 +46,11 @@ def explained(location: str) -> Iterator[None]:
             f"{location}: the store cannot be used ({said}).",
             hint="Check free space and permissions; what was committed before is safe.",
         ) from error
+
+
+def _is_of_arrow(error: Exception) -> bool:
+    """Tell errors of DataFusion, which are bare exceptions, and of pyarrow, which need not be there to be told."""
+    return type(error) is Exception or any(one.__name__ == "ArrowException" for one in type(error).__mro__)
 
 
 def check_commits(location: str) -> None:

@@ -180,6 +180,7 @@ LOSSES = (
     "rsyslogd: imuxsock lost 34 messages from pid 11 due to rate-limiting",
     "rsyslogd: imjournal: 84667 messages lost due to rate-limiting (20000 allowed within 600 seconds)",
     "rsyslogd-2177: imuxsock[pid 57]: begin to drop messages due to rate-limiting",
+    "rsyslogd-2177: imuxsock begins to drop messages from pid 57 due to rate-limiting",
 )
 
 

@@ -7,7 +7,7 @@ the deliveries that follow. An smtp(8) process serves one delivery request at a 
 two requests; after ``max_idle`` (100 s) without work it leaves, and its number may return.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import Enum, auto
 
 from maillog.model import Authentication, Cause, JsonValue
@@ -180,8 +180,16 @@ def _belongs(name: str | None, instance: str | None) -> bool:
     return instance is None or name == instance or (name or "").startswith(f"{instance}/")
 
 
+_PROCESS = tuple(one.name for one in fields(Process))
+_SESSION = tuple(one.name for one in fields(Session))
+
+
 def _process_to_json(process: Process) -> JsonValue:
-    return asdict(process)
+    # There may be thousands, and dataclasses.asdict() would copy all that they hold.
+    value = {name: getattr(process, name) for name in _PROCESS}
+    if process.session:
+        value["session"] = {name: getattr(process.session, name) for name in _SESSION}
+    return value
 
 
 def _process_from_json(value: JsonValue) -> Process:

@@ -23,7 +23,7 @@ PART_BYTES = 2_000
 
 _STAMP = re.compile(
     rb"(?P<bsd>[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d)"
-    rb"|(?P<iso>\d{4}-\d\d-\d\dT[\d:.,]{8,19}(?:Z|[+-]\d\d:?\d\d)?)"
+    rb"|(?P<iso>\d{4}-\d\d-\d\dT[\d:.,]{8,19}(?P<zone>Z|[+-]\d\d:?\d\d|))"
 )
 _HEAD = re.compile(
     rb"(?:<\d{1,3}>)?(?:" + _STAMP.pattern + rb")"
@@ -47,7 +47,9 @@ _MONTHS = {
 # Lines may stand a little out of order; more than this back is the second run through a repeated hour.
 _OUT_OF_ORDER = timedelta(minutes=5)
 _DAY = timedelta(days=1)
-_LAST_SECOND = 59
+_SECONDS = {f"{second:02}": timedelta(seconds=second) for second in range(60)}
+# How far an ISO 8601 stamp goes until its seconds begin.
+_TO_SECONDS = len("2026-11-03T10:00:")
 _HALF_YEAR = timedelta(days=183)
 # Years within which there is a 29th of February.
 _LEAP = 8
@@ -92,11 +94,13 @@ class Framer:
         self._settings = settings
         self._last: datetime | None = None
         self._parts: dict[str, list[str | None]] = {}
-        self._stamp = b""
+        self._stamp = ""
         self._exim_stamp = ""
         self._exim_stamp_time: datetime | None = None
-        self._minute = b""
+        self._minute = ""
         self._minute_time = datetime.min.replace(tzinfo=UTC)
+        self._iso_minute = self._iso_zone = ""
+        self._iso_zone_begins = 0
         self._stamp_time = datetime.min.replace(tzinfo=UTC)
 
     def frame(self, line: bytes) -> Record | Unframed:
@@ -120,7 +124,8 @@ class Framer:
 
     def _syslog(self, line: bytes, head: re.Match[bytes]) -> _Frame | None:
         bsd = head["bsd"] if head.re is _HEAD else None
-        if self._time(bsd or head["iso"], bsd=bsd is not None) is None:
+        stamp = (bsd or head["iso"]).decode("ascii", "replace")
+        if self._time(stamp, bsd=bsd is not None) is None:
             return None
         pid = head["pid"]
         return _Frame(
@@ -131,12 +136,22 @@ class Framer:
             line[head.end() :].decode("utf-8", "replace"),
         )
 
-    def time_of(self, stamp: bytes) -> datetime | None:
+    def time_of(self, stamp: str) -> datetime | None:
         """Return the time of a stamp that stands at the beginning of a line; None where it is none."""
-        found = _STAMP.fullmatch(stamp)
-        return self._time(stamp, bsd=found["bsd"] is not None) if found else None
+        if stamp[:-2] == self._minute and stamp[-2:] in _SECONDS:
+            return self._time(stamp, bsd=True)
+        if stamp[:_TO_SECONDS] == self._iso_minute and stamp[self._iso_zone_begins :] == self._iso_zone:
+            self._stamp = ""
+            return self._iso_time(stamp)
+        found = _STAMP.fullmatch(stamp.encode())
+        if not found:
+            return None
+        if found["zone"]:
+            self._iso_minute, self._iso_zone = stamp[:_TO_SECONDS], found["zone"].decode()
+            self._iso_zone_begins = found.start("zone")
+        return self._time(stamp, bsd=found["bsd"] is not None)
 
-    def _time(self, stamp: bytes, *, bsd: bool) -> datetime | None:
+    def _time(self, stamp: str, *, bsd: bool) -> datetime | None:
         if stamp != self._stamp:
             time = self._bsd_time(stamp) if bsd else self._iso_time(stamp)
             if time is None:
@@ -185,11 +200,11 @@ class Framer:
         return None if None in parts else "".join(piece for piece in parts if piece is not None)
 
     # --- time -------------------------------------------------------------------------------------------------------
-    def _bsd_time(self, stamp: bytes) -> datetime | None:
+    def _bsd_time(self, stamp: str) -> datetime | None:
         """Return the time of ``Nov  3 10:00:00``: local, of the year that brings it nearest to the line before."""
-        minute, seconds, last = stamp[:-2], int(stamp[-2:]), self._last
-        if minute == self._minute and seconds <= _LAST_SECOND and last and abs(last - self._minute_time) < _DAY:
-            time: datetime | None = self._minute_time + timedelta(seconds=seconds)
+        minute, seconds, last = stamp[:-2], _SECONDS.get(stamp[-2:]), self._last
+        if minute == self._minute and seconds is not None and last and abs(last - self._minute_time) < _DAY:
+            time: datetime | None = self._minute_time + seconds
         else:
             time = self._calendar_time(stamp)
             # Where the clock is changed, each second is asked for.
@@ -199,8 +214,8 @@ class Framer:
             self._last = time if last is None else max(last, time)
         return time
 
-    def _calendar_time(self, stamp: bytes) -> datetime | None:
-        name, day, clock = stamp.decode("ascii").split()
+    def _calendar_time(self, stamp: str) -> datetime | None:
+        name, day, clock = stamp.split()
         month = _MONTHS.get(name)
         if month is None:
             return None
@@ -238,8 +253,8 @@ class Framer:
         self._last = time if self._last is None else max(self._last, time or self._last)
         return time
 
-    def _iso_time(self, stamp: bytes) -> datetime | None:
-        text = stamp.decode("ascii", "replace").replace(",", ".")
+    def _iso_time(self, stamp: str) -> datetime | None:
+        text = stamp.replace(",", ".")
         return _iso(text) or self._local(text)
 
     def _local(self, text: str) -> datetime | None:

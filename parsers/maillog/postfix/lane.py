@@ -87,7 +87,7 @@ class Lane:
         self,
         head: Head,
         reader: Callable[[], PostfixBothWays],
-        time_of: Callable[[bytes], datetime | None],
+        time_of: Callable[[str], datetime | None],
         frame_and_read: Callable[[str, list[Delivery]], str | None],
         only: Direction | None = None,
     ) -> None:
@@ -291,7 +291,7 @@ class Lane:
 
     def _tick(self, stamp: str) -> str:
         """Read a new time stamp; return it, or nothing where it is none."""
-        time = self._time_of(stamp.encode())
+        time = self._time_of(stamp)
         if time is None:
             return ""
         self._time = time

@@ -36,6 +36,12 @@ class Group(NamedTuple):
     sender_domain: str | None = None
 
 
+def group_of(delivery: Delivery, hour: int) -> Group:
+    """Return the group that a delivery of an hour belongs to."""
+    _, source, _, direction, domain, relay, tls, result, level, sender = delivery
+    return Group(hour, domain, relay, tls, result, source, direction, level, sender)
+
+
 class Counts:
     """Adds deliveries up."""
 
@@ -48,10 +54,9 @@ class Counts:
 
     def add(self, deliveries: Iterable[Delivery]) -> None:
         """Add deliveries, in any order."""
-        for time, source, _, direction, domain, relay, tls, result, level, sender in deliveries:
-            at = microseconds(time)
-            hour = at // MICROSECONDS_PER_HOUR
-            self.count(Group(hour, domain, relay, tls, result, source, direction, level, sender), 1, at, at)
+        for delivery in deliveries:
+            at = microseconds(delivery.time)
+            self.count(group_of(delivery, at // MICROSECONDS_PER_HOUR), 1, at, at)
 
     def count(self, group: Group, number: int, first: int, last: int) -> None:
         """Add some deliveries of a group."""

@@ -83,14 +83,15 @@ class TlsLogging:
         """Take a line that shows logging to be on for the process; return what is decided now."""
         if born <= self._born_before:
             return []
-        widened = not self._proven(born)
-        self._first_birth = born if self._first_birth is None else min(self._first_birth, born)
-        self._last_birth = max(self._last_birth, born)
-        self._first_proof = self._first_proof or time
         self._last_proof = time
         if relay is not None:
             self._remember(relay)
-        return self._release() if widened and (self._before or self._after) else []
+        if self._proven(born):
+            return []
+        self._first_birth = born if self._first_birth is None else min(self._first_birth, born)
+        self._last_birth = max(self._last_birth, born)
+        self._first_proof = self._first_proof or time
+        return self._release() if self._before or self._after else []
 
     def boundary(self, last_birth: int = -1) -> list[Delivery]:
         """

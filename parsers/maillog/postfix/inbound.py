@@ -16,6 +16,7 @@ refused for TLS has no sender in the log. A client on loopback is this machine i
 mail back, a program): that is no mail that came in. postscreen(8) and the tlsproxy(8) behind it never take mail.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -107,8 +108,8 @@ class Inbound:
     def __init__(self, host: str | None, internet: tuple[IpNetwork, ...] = ()) -> None:
         self._host = host
         self._internet = internet
-        self._servers = Servers()
-        self._mails: dict[str, Mail] = {}
+        self.servers = Servers()
+        self.mails: dict[str, Mail] = {}
         self._services: dict[str | None, Service] = {}
         self._lossy_until: datetime | None = None
 
@@ -119,50 +120,80 @@ class Inbound:
 
     def react(self, record: Record, event: ServerEvent) -> list[Found]:
         """Take a line of smtpd(8) and what it tells."""
-        server, gone = self._servers.get((record.instance, record.pid), record.time)
-        found: list[Found] = [delivery for one in gone for delivery in self._end(one)]
+        server, gone = self.server(record.instance, record.pid, record.time)
+        found: list[Found] = list(gone)
         match event:
             case MailBegins():
-                self._mail_begins(record, server, event)
-            case Disconnected():
-                found += self._end(server, event)
-            case Unread():
-                found.append(event)
-                if server.session:
-                    server.session.complete = False
+                self.mail_begins(server, record.time, event.queue_id, event)
             case _:
-                found += self._session_line(record, server, event)
+                found += self.session_line(server, record.time, event)
         return found
 
-    def _session_line(self, record: Record, server: Server, event: ServerEvent) -> list[Delivery]:
+    def server(self, instance: str | None, pid: int | None, time: datetime) -> tuple[Server, list[Delivery]]:
+        """Return the process that writes now, and what ends with those that are gone."""
+        server, gone = self.servers.get((instance, pid), time)
+        return server, [delivery for one in gone for delivery in self._end(one)]
+
+    def session_line(self, server: Server, time: datetime, event: ServerEvent) -> Sequence[Found]:
+        """Take what a process tells of its session, other than that a mail begins."""
         match event:
+            case Disconnected():
+                return self._end(server, event)
             case Connected(client):
                 found = self._end(server)
-                lossy = self._lossy_until is not None and record.time < self._lossy_until
+                lossy = self._lossy_until is not None and time < self._lossy_until
                 server.session = ServerSession(client, complete=not lossy)
                 return found
             case ClientHandshake(client, summary):
-                return self._handshake(record, server, client, summary)
+                return self._handshake(server, time, client, summary)
             case HandshakeFailed(client):
                 session, found = self._session_of(server, client)
                 session.failed = True
                 return found
             case Rejected() if server.session:
                 server.session.rejected = True
-        return []
+            case Unread():
+                if server.session:
+                    server.session.complete = False
+                return [event]
+        return ()
+
+    def mail_begins(self, server: Server, time: datetime, queue_id: str, event: MailBegins) -> None:
+        """Take the beginning of a mail, whatever queue id the event names."""
+        client = event.client
+        session = server.session
+        if session is None:
+            session = server.session = ServerSession(client, complete=False)
+        elif session.client.ip != client.ip:
+            session.handed_on = True
+        instance = server.key[0]
+        scope = _scope(client.ip, instance, self._internet, logged_in=event.logged_in)
+        if scope is Scope.LOOPBACK:
+            return
+        tls = None
+        if session.handed_on:
+            tls = UNKNOWN
+        elif session.summary:
+            tls = _encrypted(session.summary)
+        else:
+            session.mails.append(queue_id)
+        self.mails.pop(queue_id, None)
+        self.mails[queue_id] = Mail(time, instance, client, scope, server.born, tls)
+        if len(self.mails) > MAILS_LIMIT:
+            del self.mails[next(iter(self.mails))]
 
     def sender(self, record: Record) -> list[Delivery]:
         """Take a line of qmgr(8)."""
-        said = read_sender(record.text) if self._mails else None
+        said = read_sender(record.text) if self.mails else None
         return self.accepted(record.time, *said) if said else []
 
     def accepted(self, time: datetime, queue_id: str, domain: str | None) -> list[Delivery]:
         """Note that a mail is in the queue, and the domain of its sender."""
-        mail = self._mails.get(queue_id)
+        mail = self.mails.get(queue_id)
         if mail is None or mail.accepted:
             return []
         if time - mail.time > ACCEPTED_WITHIN:  # another mail under the same id
-            del self._mails[queue_id]
+            del self.mails[queue_id]
             return []
         mail.accepted, mail.sender_domain = True, domain
         return self._decided(queue_id, mail)
@@ -171,20 +202,20 @@ class Inbound:
         """Begin a new period, after a reload or start: settings may be others from here."""
         found = []
         for service in self._services.values():
-            found += service.logging.boundary(self._servers.births)
+            found += service.logging.boundary(self.servers.births)
             service.took_encrypted = service.took_clear = False
         return found
 
     def lines_lost(self, until: datetime) -> list[Delivery]:
         """Forget who holds which session: lines were lost, and may be until a time."""
         self._lossy_until = until
-        return [delivery for server in self._servers.forget() for delivery in self._end(server)]
+        return [delivery for server in self.servers.forget() for delivery in self._end(server)]
 
     def held(self) -> list[Delivery]:
         """Return what waits, judged as if the log ended here. Does not change the state."""
         waiting = (
-            self._delivery(queue_id, mail, UNKNOWN if mail.tls is None else mail.tls)
-            for queue_id, mail in self._mails.items()
+            self.delivery(queue_id, mail, UNKNOWN if mail.tls is None else mail.tls)
+            for queue_id, mail in self.mails.items()
             if mail.accepted
         )
         silent = (delivery for service in self._services.values() for delivery in service.logging.held())
@@ -200,39 +231,17 @@ class Inbound:
         session = server.session = ServerSession(client, complete=False)
         return session, found
 
-    def _handshake(self, record: Record, server: Server, client: Client, summary: Summary) -> list[Delivery]:
+    def _handshake(self, server: Server, time: datetime, client: Client, summary: Summary) -> list[Delivery]:
         session, found = self._session_of(server, client)
         for queue_id in session.mails:  # a session can do STARTTLS once, so these came before it
-            if queue_id in self._mails:
-                self._mails[queue_id].tls = PLAINTEXT
-                found += self._decided(queue_id, self._mails[queue_id])
+            if queue_id in self.mails:
+                self.mails[queue_id].tls = PLAINTEXT
+                found += self._decided(queue_id, self.mails[queue_id])
         session.summary, session.mails = summary, []
-        service = None if server.doubtful_birth else self._service(record.instance)
+        service = None if server.doubtful_birth else self._service(server.key[0])
         if service:
-            found += service.logging.proof(server.born, record.time, client.ip)
+            found += service.logging.proof(server.born, time, client.ip)
         return found
-
-    def _mail_begins(self, record: Record, server: Server, event: MailBegins) -> None:
-        client = event.client
-        session = server.session
-        if session is None:
-            session = server.session = ServerSession(client, complete=False)
-        elif session.client.ip != client.ip:
-            session.handed_on = True
-        scope = _scope(client.ip, record.instance, self._internet, logged_in=event.logged_in)
-        if scope is Scope.LOOPBACK:
-            return
-        tls = None
-        if session.handed_on:
-            tls = UNKNOWN
-        elif session.summary:
-            tls = _encrypted(session.summary)
-        else:
-            session.mails.append(event.queue_id)
-        self._mails.pop(event.queue_id, None)
-        self._mails[event.queue_id] = Mail(record.time, record.instance, client, scope, server.born, tls)
-        if len(self._mails) > MAILS_LIMIT:
-            del self._mails[next(iter(self._mails))]
 
     def _end(self, server: Server, said: Disconnected | None = None) -> list[Delivery]:
         """End the session of a process, if there is one; ``said``: how it ended, None where the log does not tell."""
@@ -244,7 +253,7 @@ class Inbound:
         tls, silent = _judged(server, session, said) if session.mails else (UNKNOWN, False)
         found: list[Delivery] = []
         for queue_id in session.mails:
-            mail = self._mails.get(queue_id)
+            mail = self.mails.get(queue_id)
             if mail is not None and mail.tls is None:
                 mail.tls, mail.silent = tls, silent
                 found += self._decided(queue_id, mail)
@@ -252,7 +261,7 @@ class Inbound:
 
     def _failure(self, server: Server, session: ServerSession, said: Disconnected | None) -> list[Delivery]:
         """Return what the session failed for, if it was TLS; remember whether the service demands it."""
-        service = self._service(server.instance)
+        service = self._service(server.key[0])
         result = _HANDSHAKE_FAILED if session.failed else None
         if service and said and said.counted:
             encrypted = session.summary is not None or said.starttls.accepted > 0
@@ -264,26 +273,27 @@ class Inbound:
             service.took_clear |= bool(not encrypted and said.mail.accepted)
         if result is None:
             return []
-        scope = _scope(session.client.ip, server.instance, self._internet)
+        scope = _scope(session.client.ip, server.key[0], self._internet)
         if scope is Scope.LOOPBACK:
             return []
-        mail = Mail(server.seen, server.instance, session.client, scope, server.born)
-        return [self._delivery(_NO_QUEUE, mail, NO_SESSION, result)]
+        mail = Mail(server.seen, server.key[0], session.client, scope, server.born)
+        return [self.delivery(_NO_QUEUE, mail, NO_SESSION, result)]
 
     # --- mail --------------------------------------------------------------------------------------------------------
     def _decided(self, queue_id: str, mail: Mail) -> list[Delivery]:
         """Give out a mail of which all is known."""
         if not mail.accepted or mail.tls is None:
             return []
-        del self._mails[queue_id]
+        del self.mails[queue_id]
         if not mail.silent:
-            return [self._delivery(queue_id, mail, mail.tls)]
+            return [self.delivery(queue_id, mail, mail.tls)]
         service = self._service(mail.instance)
         if service is None:
-            return [self._delivery(queue_id, mail, UNKNOWN)]
-        return service.logging.silent(self._delivery(queue_id, mail, mail.tls), mail.born, mail.client.ip)
+            return [self.delivery(queue_id, mail, UNKNOWN)]
+        return service.logging.silent(self.delivery(queue_id, mail, mail.tls), mail.born, mail.client.ip)
 
-    def _delivery(self, queue_id: str, mail: Mail, tls: Tls, result: Result = _ACCEPTED) -> Delivery:
+    def delivery(self, queue_id: str, mail: Mail, tls: Tls, result: Result = _ACCEPTED) -> Delivery:
+        """Return a mail as the delivery that it is."""
         return Delivery(
             mail.time,
             _source(self._host, mail.instance),
@@ -307,8 +317,8 @@ class Inbound:
     def carry(self) -> JsonValue:
         """Return the state as JSON."""
         return {
-            "servers": self._servers.carry(),
-            "mails": [[queue_id, *_mail_to_json(mail)] for queue_id, mail in self._mails.items()],
+            "servers": self.servers.carry(),
+            "mails": [[queue_id, *_mail_to_json(mail)] for queue_id, mail in self.mails.items()],
             "services": [
                 [instance, service.logging.carry(), service.took_encrypted, service.took_clear]
                 for instance, service in self._services.items()
@@ -318,8 +328,8 @@ class Inbound:
 
     def restore(self, state: JsonValue) -> None:
         """Put back what :meth:`carry` gave; raises the errors of a wrong shape."""
-        self._servers.restore(state["servers"])
-        self._mails = {queue_id: _mail_from_json(*mail) for queue_id, *mail in state["mails"]}
+        self.servers.restore(state["servers"])
+        self.mails = {queue_id: _mail_from_json(*mail) for queue_id, *mail in state["mails"]}
         for instance, logging, *took in state["services"]:
             service = self._services[instance] = Service(TlsLogging(), *took)
             service.logging.restore(logging)

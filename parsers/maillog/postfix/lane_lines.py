@@ -25,8 +25,9 @@ _SMTP = (
 )
 # All of smtpd(8) that is not in OTHERS, and what qmgr(8) says when it begins with a mail.
 _SMTPD = (
-    r"(?:(submissions?|smtps)/)?smtpd\[(\d{1,10})\]: ((?:dis)?connect from [^\n]*|[AUTV][a-z]+ TLS connection [^\n]*"
+    r"((?:(?:submissions?|smtps)/)?smtpd\[\d{1,10})\]: ((?:dis)?connect from [^\n]*|[AUTV][a-z]+ TLS connection [^\n]*"
     r"|(?:SSL_accept error |lost connection after STARTTLS)[^\n]*"
+    r"|(?!NOQUEUE)([0-9A-Za-z]{5,32}): client=([^\n]*)"
     r"|[0-9A-Za-z]+: (?:client=|reject: |lost connection after STARTTLS)[^\n]*)"
 )
 _QMGR = (
@@ -34,7 +35,19 @@ _QMGR = (
     r"(?![^\n]))"
 )
 # As many groups that never match, for a lane of one direction.
-_NO_SMTP, _NO_SMTPD, _NO_QMGR = ("(?!)" + "()" * re.compile(one).groups for one in (_SMTP, _SMTPD, _QMGR))
+_NO_SMTPD, _NO_QMGR = ("(?!)" + "()" * re.compile(one).groups for one in (_SMTPD, _QMGR))
+
+STAMP, TAG, SAID, BEGUN, CLIENT, QUEUED, MAIL, SENDER, PID, LINE, QUEUE_ID, DOMAIN, RELAY, REQUEST, TLS, SENT, REPLY = (
+    range(17)
+)
+"""
+Where the fields stand.
+
+Of smtpd(8) its tag, what it said, and if a mail begins its queue id and client. Of qmgr(8) all, queue id and sender. Of
+smtp(8) process, line, and if it is of the common kind queue id, domain, relay, request, TLS, DSN and status, reply.
+"""
+OUTBOUND = slice(PID, None)
+"""The fields of smtp(8), which a lane for inbound mail has not."""
 
 
 class Head(NamedTuple):
@@ -72,13 +85,13 @@ def patterns(head: Head, only: Direction | None) -> Patterns:
     text = re.escape(head.text)
     stamp = f".{{{head.width}}}"
     wanted = {
-        None: f"{_SMTP}|{_SMTPD}|{_QMGR}",
-        Direction.INBOUND: f"{_NO_SMTP}|{_SMTPD}|{_QMGR}",
-        Direction.OUTBOUND: f"{_SMTP}|{_NO_SMTPD}|{_QMGR}",
+        None: f"{_SMTPD}|{_QMGR}|{_SMTP}",
+        Direction.INBOUND: f"{_SMTPD}|{_QMGR}",
+        Direction.OUTBOUND: f"{_NO_SMTPD}|{_QMGR}|{_SMTP}",
     }
     known = rf"smtp\[\d{{1,10}}\]: |(?:(?:submissions?|smtps)/)?smtpd\[\d{{1,10}}\]: |{_QMGR}|{OTHERS}"
     return Patterns(
         re.compile(rf"\n({stamp}){text}(?:{wanted[only]})", re.ASCII),
-        re.compile(rf"\n({stamp}){text}(?:{_SMTP}|{_NO_SMTPD}|{_NO_QMGR})", re.ASCII),
+        re.compile(rf"\n({stamp}){text}(?:{_NO_SMTPD}|{_NO_QMGR}|{_SMTP})", re.ASCII),
         re.compile(rf"\n(?!{stamp}{text}(?:{known}))[^\n]+", re.ASCII),
     )

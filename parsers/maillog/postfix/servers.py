@@ -5,6 +5,7 @@ An smtpd(8) process serves one client at a time, up to ``max_use`` (100) of them
 client it leaves, and its number may return.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -13,6 +14,7 @@ from maillog.postfix.grammar import Summary
 from maillog.postfix.sessions import MAX_IDLE, PROCESS_IDLE, PROCESS_LIMIT
 from maillog.postfix.smtpd_events import Client
 
+_AT_ONCE = timedelta()
 _MAX_IDLE = timedelta(microseconds=MAX_IDLE)
 _PROCESS_IDLE = timedelta(microseconds=PROCESS_IDLE)
 SESSION_LONGEST = timedelta(hours=6)
@@ -43,7 +45,8 @@ class ServerSession:
 class Server:
     """An smtpd(8) process."""
 
-    instance: str | None
+    key: Key
+    """Its tag, and its number."""
     born: int
     """Running number in the order of first lines."""
     seen: datetime
@@ -74,13 +77,33 @@ class Servers:
                 server.starttls, server.doubtful_birth = False, True
         if server is None:
             self.births += 1
-            server = Server(key[0], self.births, time)
+            server = Server(key, self.births, time)
+            gone += self._long_silent(time)
         server.seen = time
         self._known[key] = server
-        oldest = next(iter(self._known.values()))
-        if len(self._known) > PROCESS_LIMIT or time - oldest.seen > SESSION_LONGEST:
-            gone.append(self._known.pop(next(iter(self._known))))
         return server, gone
+
+    def _long_silent(self, now: datetime) -> Iterator[Server]:
+        """Take out the processes that can hold no session any more, and one where there are too many."""
+        while self._known:
+            oldest = next(iter(self._known.values()))
+            if len(self._known) < PROCESS_LIMIT and now - oldest.seen <= SESSION_LONGEST:
+                return
+            yield self._known.pop(oldest.key)
+
+    def goes_on(self, server: Server, time: datetime) -> bool:
+        """
+        Note that a process writes again; tell whether it is the same one without any doubt.
+
+        It is what :meth:`get` does in the common case. Where the answer is no, nothing is noted: ask that one instead.
+        """
+        key, known = server.key, self._known
+        if known.get(key) is not server or not _AT_ONCE <= time - server.seen <= _MAX_IDLE:
+            return False
+        server.seen = time
+        del known[key]
+        known[key] = server
+        return True
 
     def forget(self) -> list[Server]:
         """Forget all processes, and return them."""
@@ -95,7 +118,7 @@ class Servers:
     def restore(self, state: JsonValue) -> None:
         """Put back what :meth:`carry` gave; raises the errors of a wrong shape."""
         self.births = state["births"]
-        self._known = {(instance, pid): _from_json(instance, *rest) for instance, pid, *rest in state["known"]}
+        self._known = {(instance, pid): _from_json((instance, pid), *rest) for instance, pid, *rest in state["known"]}
 
 
 def _to_json(server: Server) -> JsonValue:
@@ -112,8 +135,8 @@ def _to_json(server: Server) -> JsonValue:
     return [server.born, server.seen.isoformat(), held, server.starttls, server.doubtful_birth]
 
 
-def _from_json(instance: str | None, born: int, seen: str, held: JsonValue, *flags: bool) -> Server:
-    return Server(instance, born, datetime.fromisoformat(seen), held and _session(*held), *flags)
+def _from_json(key: Key, born: int, seen: str, held: JsonValue, *flags: bool) -> Server:
+    return Server(key, born, datetime.fromisoformat(seen), held and _session(*held), *flags)
 
 
 def _session(host: str | None, ip: str, complete: bool, summary: JsonValue, *rest: JsonValue) -> ServerSession:

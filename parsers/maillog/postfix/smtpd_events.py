@@ -93,7 +93,7 @@ _HANDSHAKE = re.compile(
     re.DOTALL,
 )
 _FAILED = re.compile(rf"(?:SSL_accept error from|(?:[0-9A-Za-z]+: )?lost connection after STARTTLS from) {_CLIENT}")
-_REJECTED = re.compile(r"(?:[0-9A-Za-z]+: )?reject: (?:MAIL|EHLO|HELO|CONNECT) from ")
+_REJECTED = re.compile(r"(?:[0-9A-Za-z]+: )?reject: ((?:MAIL|EHLO|HELO|CONNECT) from )?")
 # qmgr(8) reads the sender from the queue file, so it has no comma of ours in front (opened.c:vopened).
 _SENDER = re.compile(
     r"(?P<queue_id>[0-9A-Za-z]{5,32}): from=<(?P<sender>.*)>, size=\d{1,20}, nrcpt=\d{1,9} \(queue active\)$", re.DOTALL
@@ -114,12 +114,13 @@ def read_server_event(text: str) -> ServerEvent:
             return _disconnected(text)
         case "A" | "U" | "T" | "V" if " TLS connection established from " in text:
             return _handshake(text)
+    rejected = _REJECTED.match(text)
+    if rejected:
+        return Rejected() if rejected[1] else NOTHING
     if ": client=" in text:
         return _mail(text)
     found = _FAILED.match(text)
-    if found:
-        return HandshakeFailed(_client(found))
-    return Rejected() if _REJECTED.match(text) else NOTHING
+    return HandshakeFailed(_client(found)) if found else NOTHING
 
 
 def read_sender(text: str) -> tuple[str, str | None] | None:

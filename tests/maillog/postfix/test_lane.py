@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from maillog import Delivery, LogReader, ReadSettings, Relay, Scope, UnreadLine
 from maillog.counts import Counts
 from maillog.model import Direction, Found, JsonValue
-from maillog.postfix import lane
+from maillog.postfix.lane_outbound import OutboundLane
 from maillog.reader import joined
 
 SETTINGS = ReadSettings(latest=datetime(2026, 12, 1, tzinfo=UTC), internet=(ip_network("10.0.0.0/8"),))
@@ -229,13 +229,13 @@ def test_the_common_lines_take_the_lane() -> None:
     texts = [text for number in range(9) for text in (meeting, status.format(number))]
     slow: list[object] = []
     with pytest.MonkeyPatch.context() as patch:
-        feed = lane.Lane._feed
+        feed = OutboundLane._feed
 
-        def noted(self: lane.Lane, *line: Any) -> list[Found]:
+        def noted(self: OutboundLane, *line: Any) -> list[Found]:
             slow.append(line)
             return feed(self, *line)
 
-        patch.setattr(lane.Lane, "_feed", noted)
+        patch.setattr(OutboundLane, "_feed", noted)
         found = told(log_of([Line(1, "mail", text) for text in texts], iso=False), []).found
     assert len(found) == 9
     assert found[0].relay == Relay("mx1.a.example", "198.51.100.1", 25, Scope.INTERNET)

@@ -16,7 +16,7 @@ refused for TLS has no sender in the log. A client on loopback is this machine i
 mail back, a program): that is no mail that came in. postscreen(8) and the tlsproxy(8) behind it never take mail.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -139,15 +139,15 @@ class Inbound:
         match event:
             case Disconnected():
                 return self._end(server, event)
-            case Connected(client):
-                found = self._end(server)
+            case Connected():
+                found = self._end(server) if server.session else ()
                 lossy = self._lossy_until is not None and time < self._lossy_until
-                server.session = ServerSession(client, complete=not lossy)
+                server.session = ServerSession(event.client, complete=not lossy)
                 return found
-            case ClientHandshake(client, summary):
-                return self._handshake(server, time, client, summary)
-            case HandshakeFailed(client):
-                session, found = self._session_of(server, client)
+            case ClientHandshake():
+                return self._handshake(server, time, event.client, event.summary)
+            case HandshakeFailed():
+                session, found = self._session_of(server, event.client)
                 session.failed = True
                 return found
             case Rejected() if server.session:
@@ -222,44 +222,36 @@ class Inbound:
         return [*waiting, *silent]
 
     # --- sessions ----------------------------------------------------------------------------------------------------
-    def _session_of(self, server: Server, client: Client) -> tuple[ServerSession, list[Delivery]]:
+    def _session_of(self, server: Server, client: Client) -> tuple[ServerSession, Sequence[Delivery]]:
         """Return the session with a client, new where its beginning was not seen, and what ends with the one before."""
         session = server.session
         if session is not None and session.client.ip == client.ip:
-            return session, []
+            return session, ()
         found = self._end(server)
         session = server.session = ServerSession(client, complete=False)
         return session, found
 
-    def _handshake(self, server: Server, time: datetime, client: Client, summary: Summary) -> list[Delivery]:
-        session, found = self._session_of(server, client)
-        for queue_id in session.mails:  # a session can do STARTTLS once, so these came before it
-            if queue_id in self.mails:
-                self.mails[queue_id].tls = PLAINTEXT
-                found += self._decided(queue_id, self.mails[queue_id])
+    def _handshake(self, server: Server, time: datetime, client: Client, summary: Summary) -> Sequence[Delivery]:
+        session, ended = self._session_of(server, client)
+        found = [*ended, *self._came(session.mails, PLAINTEXT)]  # a session can do STARTTLS once: they were before it
         session.summary, session.mails = summary, []
         service = None if server.doubtful_birth else self._service(server.key[0])
         if service:
             found += service.logging.proof(server.born, time, client.ip)
         return found
 
-    def _end(self, server: Server, said: Disconnected | None = None) -> list[Delivery]:
+    def _end(self, server: Server, said: Disconnected | None = None) -> Sequence[Delivery]:
         """End the session of a process, if there is one; ``said``: how it ended, None where the log does not tell."""
         session, server.session = server.session, None
         if said and said.starttls.accepted:
             server.starttls = True
         if session is None:
-            return []
-        tls, silent = _judged(server, session, said) if session.mails else (UNKNOWN, False)
-        found: list[Delivery] = []
-        for queue_id in session.mails:
-            mail = self.mails.get(queue_id)
-            if mail is not None and mail.tls is None:
-                mail.tls, mail.silent = tls, silent
-                found += self._decided(queue_id, mail)
-        return [*found, *self._failure(server, session, said)]
+            return ()
+        came = self._came(session.mails, *_judged(server, session, said)) if session.mails else ()
+        failure = self._failure(server, session, said)
+        return [*came, *failure] if came else failure
 
-    def _failure(self, server: Server, session: ServerSession, said: Disconnected | None) -> list[Delivery]:
+    def _failure(self, server: Server, session: ServerSession, said: Disconnected | None) -> Sequence[Delivery]:
         """Return what the session failed for, if it was TLS; remember whether the service demands it."""
         service = self._service(server.key[0])
         result = _HANDSHAKE_FAILED if session.failed else None
@@ -272,14 +264,24 @@ class Inbound:
             service.took_encrypted |= bool(encrypted and said.mail.accepted)
             service.took_clear |= bool(not encrypted and said.mail.accepted)
         if result is None:
-            return []
+            return ()
         scope = _scope(session.client.ip, server.key[0], self._internet)
         if scope is Scope.LOOPBACK:
-            return []
+            return ()
         mail = Mail(server.seen, server.key[0], session.client, scope, server.born)
         return [self.delivery(_NO_QUEUE, mail, NO_SESSION, result)]
 
     # --- mail --------------------------------------------------------------------------------------------------------
+    def _came(self, queue_ids: Iterable[str], tls: Tls, silent: bool = False) -> list[Delivery]:
+        """Note what some mail came over; return what is now known of it."""
+        found: list[Delivery] = []
+        for queue_id in queue_ids:
+            mail = self.mails.get(queue_id)
+            if mail is not None and mail.tls is None:
+                mail.tls, mail.silent = tls, silent
+                found += self._decided(queue_id, mail)
+        return found
+
     def _decided(self, queue_id: str, mail: Mail) -> list[Delivery]:
         """Give out a mail of which all is known."""
         if not mail.accepted or mail.tls is None:

@@ -42,31 +42,27 @@ class InboundLane:
     def line(self, inbound: Inbound, time: datetime, fields: Sequence[str]) -> Sequence[Found]:
         """Take a line of smtpd(8); return what is now known."""
         server = self._servers.get(fields[TAG])
+        gone: Sequence[Delivery] = ()
         if server is None or not inbound.servers.goes_on(server, time):
             server, gone = self._server(inbound, time, fields[TAG])
-            if gone:
-                return [*gone, *self._told(inbound, server, time, fields)]
-        return self._told(inbound, server, time, fields)
+        event: ServerEvent | None
+        if fields[BEGUN]:
+            event = self._begins.get(fields[CLIENT]) or self._learnt(fields)
+            if isinstance(event, MailBegins):
+                inbound.mail_begins(server, time, fields[BEGUN], event)
+                return gone
+        else:
+            event = self._events.get(fields[SAID]) or self._learnt(fields)
+        found = inbound.session_line(server, time, event)
+        return [*gone, *found] if gone else found
 
-    def _server(self, inbound: Inbound, time: datetime, tag: str) -> tuple[Server, list[Delivery]]:
+    def _server(self, inbound: Inbound, time: datetime, tag: str) -> tuple[Server, Sequence[Delivery]]:
         """Return a process that did not write lately, and what ends with those that are gone."""
         service, _, pid = tag.rpartition("smtpd[")
         instance = f"{self._instance}/{service[:-1]}" if service else self._instance
         server, gone = inbound.server(instance, int(pid), time)
         bounded(self._servers)[tag] = server
         return server, gone
-
-    def _told(self, inbound: Inbound, server: Server, time: datetime, fields: Sequence[str]) -> Sequence[Found]:
-        queue_id = fields[BEGUN]
-        event: ServerEvent | None
-        if queue_id:
-            event = self._begins.get(fields[CLIENT]) or self._learnt(fields)
-            if isinstance(event, MailBegins):
-                inbound.mail_begins(server, time, queue_id, event)
-                return ()
-        else:
-            event = self._events.get(fields[SAID]) or self._learnt(fields)
-        return inbound.session_line(server, time, event)
 
     def _learnt(self, fields: Sequence[str]) -> ServerEvent:
         """Read what a process says, and remember it if it may come again."""

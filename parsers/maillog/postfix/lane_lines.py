@@ -16,23 +16,24 @@ _HEAD = re.compile(
     rb"smtpd?\[\d{1,10}\]: ",
     re.MULTILINE,
 )
+# Alternatives stand by how often they come.
 # The queue id as in events._QUEUE_ID, or nothing that could be one; the line as in events._STATUS_LINE.
 _SMTP = (
-    r"smtp\[(\d{1,10})\]: "
-    r'((?:((?=[A-Za-z]{0,32}\d)[0-9A-Za-z]{5,32}): to=<[^@<>"\n]*@([^@<>"\n]*)>, (?:orig_to=<[^<>"\n]*>, )?'
+    r"smtp\[(\d{1,10})\]: ([AUTV][a-z]+ TLS connection .*"
+    r'|(?:((?=[A-Za-z]{0,32}\d)[0-9A-Za-z]{5,32}): to=<[^@<>"\n]*@([^@<>"\n]*)>, (?:orig_to=<[^<>"\n]*>, )?'
     r"relay=([^,\n]*), delay=[\d.]+, delays=[\d.]+/([\d.]+/[\d.]+)/[\d.]+, (?:tls=([^\s,]+), )?"
-    r"(dsn=\d\.\d{1,3}\.\d{1,3}, status=sent)( [^\n]*)?(?![^\n])|[^\n]*))"
+    r"(dsn=\d\.\d{1,3}\.\d{1,3}, status=sent)( .*)?(?!.)|.*))"
 )
 # All of smtpd(8) that is not in OTHERS, and what qmgr(8) says when it begins with a mail.
+_SERVICES = r"(?:submissions?|smtps)/smtpd"
 _SMTPD = (
-    r"((?:(?:submissions?|smtps)/)?smtpd\[\d{1,10})\]: ((?:dis)?connect from [^\n]*|[AUTV][a-z]+ TLS connection [^\n]*"
-    r"|(?:SSL_accept error |lost connection after STARTTLS)[^\n]*"
-    r"|(?!NOQUEUE)([0-9A-Za-z]{5,32}): client=([^\n]*)"
-    r"|[0-9A-Za-z]+: (?:client=|reject: |lost connection after STARTTLS)[^\n]*)"
+    rf"(smtpd\[\d{{1,10}}|{_SERVICES}\[\d{{1,10}})\]: "
+    r"((?:connect from|disconnect from|[AUTV][a-z]+ TLS connection|SSL_accept error) .*"
+    r"|(?!NOQUEUE)([0-9A-Za-z]{5,32}): client=(.*)"
+    r"|(?:[0-9A-Za-z]+: (?:client=|reject: |lost connection after STARTTLS)|lost connection after STARTTLS).*)"
 )
 _QMGR = (
-    r"(qmgr\[\d{1,10}\]: ([0-9A-Za-z]{5,32}): from=<([^<>\n]*)>, size=\d{1,20}, nrcpt=\d{1,9} \(queue active\)"
-    r"(?![^\n]))"
+    r"(qmgr\[\d{1,10}\]: ([0-9A-Za-z]{5,32}): from=<([^<>\n]*)>, size=\d{1,20}, nrcpt=\d{1,9} \(queue active\)(?!.))"
 )
 # As many groups that never match, for a lane of one direction.
 _NO_SMTPD, _NO_QMGR = ("(?!)" + "()" * re.compile(one).groups for one in (_SMTPD, _QMGR))
@@ -89,9 +90,9 @@ def patterns(head: Head, only: Direction | None) -> Patterns:
         Direction.INBOUND: f"{_SMTPD}|{_QMGR}",
         Direction.OUTBOUND: f"{_NO_SMTPD}|{_QMGR}|{_SMTP}",
     }
-    known = rf"smtp\[\d{{1,10}}\]: |(?:(?:submissions?|smtps)/)?smtpd\[\d{{1,10}}\]: |{_QMGR}|{OTHERS}"
+    known = rf"smtpd?\[\d{{1,10}}\]: |{_QMGR}|{OTHERS}|{_SERVICES}\[\d{{1,10}}\]: "
     return Patterns(
         re.compile(rf"\n({stamp}){text}(?:{wanted[only]})", re.ASCII),
         re.compile(rf"\n({stamp}){text}(?:{_NO_SMTPD}|{_NO_QMGR}|{_SMTP})", re.ASCII),
-        re.compile(rf"\n(?!{stamp}{text}(?:{known}))[^\n]+", re.ASCII),
+        re.compile(rf"\n(?!{stamp}{text}(?:{known})).+", re.ASCII),
     )

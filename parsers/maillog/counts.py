@@ -6,6 +6,7 @@ A reader that counts need not make a value for each delivery, only one for each 
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from maillog.model import Delivery, Direction, Level, Relay, Result, Source, Tls
@@ -30,6 +31,7 @@ class Group(NamedTuple):
     relay: Relay
     tls: Tls
     result: Result
+    """Without the DSN, of which there are too many for what they tell."""
     source: Source
     direction: Direction
     level: Level | None
@@ -39,7 +41,12 @@ class Group(NamedTuple):
 def group_of(delivery: Delivery, hour: int) -> Group:
     """Return the group that a delivery of an hour belongs to."""
     _, source, _, direction, domain, relay, tls, result, level, sender = delivery
-    return Group(hour, domain, relay, tls, result, source, direction, level, sender)
+    return Group(hour, domain, relay, tls, _without_dsn(result), source, direction, level, sender)
+
+
+@lru_cache(maxsize=4_096)
+def _without_dsn(result: Result) -> Result:
+    return result._replace(dsn=None)
 
 
 class Counts:
@@ -69,6 +76,9 @@ class Counts:
         span[2] = max(span[2], last)
 
     def merge(self, other: "Counts") -> None:
-        """Add what was counted elsewhere."""
+        """Add what was counted elsewhere, and is not needed there any more."""
+        if not self.groups:
+            self.groups = other.groups
+            return
         for group, span in other.groups.items():
             self.count(group, *span)

@@ -140,7 +140,11 @@ class LogReader:
         """Return what :meth:`count` counted since the last time."""
         counts, self._counts = self._counts, Counts()
         for lane in self._lanes.values():
-            for group, span in lane.take().groups.items():
+            taken = lane.take()
+            if not self._settings.internet:
+                counts.merge(taken)
+                continue
+            for group, span in taken.groups.items():
                 counts.count(group._replace(relay=self._scoped_relay(group.relay)), *span)
         return counts
 

@@ -12,6 +12,7 @@ same commit marks the older one as handed over.
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import starmap
 from typing import Final
 
 from maillog.counts import Counts
@@ -22,7 +23,7 @@ from tlsmon.ingest.identity import Place, Trail
 from tlsmon.ingest.report import NoProgress, Progress
 from tlsmon.ingest.stop import Stop, StoppedError
 from tlsmon.rollup.fold import Rollup, provisional_change
-from tlsmon.rollup.model import Row
+from tlsmon.rollup.model import Row, Span
 from tlsmon.store.bookmark import Bookmark, Totals
 from tlsmon.store.positions import Positions, Step
 
@@ -165,14 +166,14 @@ class LogIngest:
         provisional.add(self._reader.held(self._rest))
         held = provisional.rows()
         self._counts.merge(self._reader.take())
-        decided = Rollup(self._counts)
-        self._counts = Counts()
-        rows = [*decided.rows(), *provisional_change(self._held, held)]
-        if self._trail.end == (self._before.offset if self._before else 0) and not rows:
+        decided, self._counts = self._counts, Counts()
+        change = provisional_change(self._held, held)
+        if self._trail.end == (self._before.offset if self._before else 0) and not decided and not change:
             return
-        totals = _added(self.totals, rows, held, self._lines, self._unread_lines)
+        spans = [*starmap(Span, decided.groups.values()), *(row.span for row in change)]
+        totals = _added(self.totals, spans, held, self._lines, self._unread_lines)
         after = Bookmark(self._trail.end, self._trail.marks(), totals, self._reader.carry(), tuple(held))
-        self._positions.commit(rows, self._steps(after), family)
+        self._positions.commit(change, self._steps(after), family, decided)
         self._before, self._held, self.totals = after, held, totals
         self._predecessor = None
         self._lines = self._unread_lines = 0
@@ -185,8 +186,7 @@ class LogIngest:
         return steps
 
 
-def _added(totals: Totals, rows: Iterable[Row], held: Iterable[Row], lines: int, unread_lines: int) -> Totals:
-    spans = [row.span for row in rows]
+def _added(totals: Totals, spans: list[Span], held: Iterable[Row], lines: int, unread_lines: int) -> Totals:
     times = [at for at in (totals.first, totals.last) if at is not None]
     # Rows that take something back say nothing new about first and last.
     times += [

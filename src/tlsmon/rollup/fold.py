@@ -12,16 +12,15 @@ from maillog.counts import MICROSECONDS_PER_HOUR, Counts, Group, microseconds
 from maillog.model import Delivery
 from tlsmon.rollup.model import Key, Row, Span, withdrawn
 
-__all__ = ["Rollup", "merged", "microseconds", "provisional_change", "settled"]
+__all__ = ["Rollup", "merged", "microseconds", "provisional_change", "rows_of", "settled"]
 
 
 class Rollup:
-    """Turns counted deliveries into rows."""
+    """Turns deliveries into rows."""
 
-    def __init__(self, counts: Counts | None = None, *, provisional: bool = False) -> None:
-        """Begin with deliveries that are counted already, if any."""
+    def __init__(self, *, provisional: bool = False) -> None:
         self._provisional = provisional
-        self._counts = counts or Counts()
+        self._counts = Counts()
 
     def add(self, deliveries: Iterable[Delivery]) -> None:
         """Add deliveries, in any order."""
@@ -29,9 +28,12 @@ class Rollup:
 
     def rows(self) -> list[Row]:
         """Return the rows of everything added so far, each key once."""
-        return merged(
-            Row(_key(group, provisional=self._provisional), Span(*span)) for group, span in self._counts.groups.items()
-        )
+        return rows_of(self._counts, provisional=self._provisional)
+
+
+def rows_of(counts: Counts, *, provisional: bool = False) -> list[Row]:
+    """Return the rows of deliveries that are counted already; :mod:`tlsmon.rollup.columns` gives the same by column."""
+    return [Row(_key(group, provisional=provisional), Span(*span)) for group, span in counts.groups.items()]
 
 
 def _key(group: Group, *, provisional: bool) -> Key:
@@ -61,7 +63,7 @@ def _key(group: Group, *, provisional: bool) -> Key:
 
 
 def merged(rows: Iterable[Row]) -> list[Row]:
-    """Add up the rows of the same key. Two groups of deliveries may share a row: the DSN is no column."""
+    """Add up the rows of the same key."""
     sums: dict[Key, Span] = {}
     for key, span in rows:
         before = sums.get(key)

@@ -1,12 +1,14 @@
 """Rows as Arrow tables with the schema's types, and back."""
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
 import pyarrow as pa
 
+from maillog.counts import Counts
+from tlsmon.rollup.columns import Column, columns_of
 from tlsmon.rollup.model import Key, Row, Span
 from tlsmon.store.schema import COLUMNS, Kind
 
@@ -25,34 +27,32 @@ ORDER = [(name, "ascending") for name in ("recipient_domain", "mx_host", "hour")
 """How the rows of a commit are sorted."""
 
 
-def table_of(rows: Sequence[Row]) -> pa.Table:
-    """Return the rows as a table, sorted so that equal values stand together and compress well."""
-    flat = ((*key, *span) for key, span in rows)
-    columns = zip(*flat, strict=True) if rows else ([] for _ in SCHEMA)
-    arrays = [_array(values, field.type) for values, field in zip(columns, SCHEMA, strict=True)]
-    return pa.Table.from_arrays(arrays, schema=SCHEMA).sort_by(ORDER)
+def table_of(rows: Sequence[Row], counts: Counts | None = None) -> pa.Table:
+    """Return rows and counted deliveries as a table, sorted so that equal values stand together and compress well."""
+    tables = [_table({name: Column.of(values) for name, values in zip(SCHEMA.names, _by_column(rows), strict=True)})]
+    if counts:
+        tables.append(_table(columns_of(counts)))
+    return pa.concat_tables(tables).sort_by(ORDER)
 
 
-def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+def _by_column(rows: Sequence[Row]) -> Iterable[Sequence[Any]]:
+    return zip(*((*key, *span) for key, span in rows), strict=True) if rows else ([] for _ in SCHEMA)
+
+
+def _table(columns: Mapping[str, Column]) -> pa.Table:
+    return pa.Table.from_arrays([_array(columns[field.name], field.type) for field in SCHEMA], schema=SCHEMA)
+
+
+def _array(column: Column, kind: pa.DataType) -> pa.Array:
     """
-    Return values as an array.
+    Return a column as an array.
 
     ``pa.array`` would import pandas first, which takes longer than the rest of a small ingest, and would look at each
     text anew; here each distinct value is converted once.
     """
-    if pa.types.is_string(kind):
-        distinct = dict.fromkeys(values)
-        return _texts(list(distinct)).take(_numbers_of(values, distinct))
-    if None in values:
-        distinct = dict.fromkeys(values)
-        numbers = _integers([value or 0 for value in distinct], pa.int64(), [value is not None for value in distinct])
-        return numbers.take(_numbers_of(values, distinct)).cast(kind)
-    return _integers(values, pa.int64()).cast(kind)
-
-
-def _numbers_of(values: Sequence[Any], distinct: dict[Any, None]) -> pa.Array:
-    number = {value: index for index, value in enumerate(distinct)}
-    return _integers(list(map(number.__getitem__, values)), pa.int64())
+    values, numbers = column
+    distinct = _texts(values) if pa.types.is_string(kind) else _integers(values)
+    return (distinct if numbers is None else distinct.take(_numbers(numbers))).cast(kind)
 
 
 def _texts(texts: Sequence[str | None]) -> pa.Array:
@@ -62,9 +62,13 @@ def _texts(texts: Sequence[str | None]) -> pa.Array:
     return pa.Array.from_buffers(pa.string(), len(texts), [valid, pa.py_buffer(ends), pa.py_buffer(b"".join(encoded))])
 
 
-def _integers(values: Sequence[int], kind: pa.DataType, valid: Sequence[bool] | None = None) -> pa.Array:
-    buffer = pa.py_buffer(array("q", values))
-    return pa.Array.from_buffers(kind, len(values), [None if valid is None else _bits(valid), buffer])
+def _integers(integers: Sequence[int | None]) -> pa.Array:
+    valid = _bits([integer is not None for integer in integers]) if None in integers else None
+    return _numbers(array("q", [integer or 0 for integer in integers]), valid)
+
+
+def _numbers(numbers: "array[int]", valid: pa.Buffer | None = None) -> pa.Array:
+    return pa.Array.from_buffers(pa.int64(), len(numbers), [valid, pa.py_buffer(numbers)])
 
 
 def _bits(valid: Sequence[bool]) -> pa.Buffer:

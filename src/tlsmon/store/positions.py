@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from maillog.counts import Counts
 from tlsmon.rollup.model import Row
 from tlsmon.store.bookmark import Bookmark
 from tlsmon.store.documents import DIGEST_DIGITS, Documents, LocalDocuments, digest
@@ -67,9 +68,13 @@ class Positions:
         with explained(self._table.location):
             return sorted(self._documents.logs())
 
-    def commit(self, rows: Sequence[Row], steps: Sequence[Step], family: str | None = None) -> None:
+    def commit(
+        self, rows: Sequence[Row], steps: Sequence[Step], family: str | None = None, counts: Counts | None = None
+    ) -> None:
         """
-        Commit rows together with the steps that they belong to; the first one is now the latest log of ``family``.
+        Commit rows and counted deliveries together with the steps that they belong to.
+
+        The log of the first step is now the latest of ``family``.
 
         Raises ConflictError where another process moved one of the logs, StoreError where the store fails. In both
         cases nothing has changed.
@@ -84,7 +89,7 @@ class Positions:
             transactions[f"log/{log}/carry"] = self._write(log, after)
         if family is not None:
             transactions[f"family/{family}"] = int(steps[0].log[:DIGEST_DIGITS], 16)
-        self._table.append(rows, transactions)
+        self._table.append(rows, transactions, counts)
         with explained(self._table.location):
             for step in steps:
                 self._clear(step)

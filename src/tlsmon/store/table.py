@@ -26,6 +26,7 @@ from deltalake import (
 from deltalake.exceptions import CommitFailedError
 from deltalake.schema import PrimitiveType
 
+from maillog.counts import Counts
 from tlsmon.rollup.model import Row
 from tlsmon.store import schema
 from tlsmon.store.arrow import SCHEMA, table_of
@@ -121,14 +122,14 @@ class Table:
         latest: datetime | None = None if told is None or told.null_count else pc.max(told).as_py()
         return latest and latest.astimezone(UTC)
 
-    def append(self, rows: Sequence[Row], transactions: Mapping[str, int]) -> None:
+    def append(self, rows: Sequence[Row], transactions: Mapping[str, int], counts: Counts | None = None) -> None:
         """
-        Commit rows and transactions together, and move on to that version.
+        Commit rows, counted deliveries and transactions together, and move on to that version.
 
         Raises ConflictError where one of the names was committed since this version, StoreError for all else. In
         both cases nothing was committed.
         """
-        self.append_table(table_of(rows), transactions)
+        self.append_table(table_of(rows, counts), transactions)
 
     def append_table(self, rows: pa.Table, transactions: Mapping[str, int]) -> None:
         """Commit rows that are a table with the layout's columns already, as :meth:`append` does."""

@@ -51,7 +51,7 @@ COLUMNS: Final = pa.schema(
     ]
 )
 _LAYOUT: Final = Layout(
-    COLUMNS,
+    lambda: COLUMNS,
     "tlsmon probes",
     "What tlsmon's probes found of recipient domains; docs/store.md explains the columns.",
     "tlsmon.probesVersion",

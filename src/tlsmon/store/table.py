@@ -7,13 +7,11 @@ its number; commits without a common name go through one after the other.
 """
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from deltalake import (
     CommitProperties,
     DeltaTable,
@@ -29,9 +27,11 @@ from deltalake.schema import PrimitiveType
 from maillog.counts import Counts
 from tlsmon.rollup.model import Row
 from tlsmon.store import schema
-from tlsmon.store.arrow import SCHEMA, table_of
 from tlsmon.store.faults import StoreError, explained
 from tlsmon.store.place import is_remote, table_options
+
+if TYPE_CHECKING:  # pyarrow takes a quarter of the time of an ingest that finds nothing new, which needs none of it
+    import pyarrow as pa
 
 NAME = "rows"
 """What the table is called in SQL."""
@@ -54,7 +54,7 @@ _DESCRIPTION = "Deliveries and their TLS outcome by hour, written by tlsmon; doc
 class Layout(NamedTuple):
     """What a table of tlsmon is like: its columns, how it presents itself, and which versions of it are understood."""
 
-    columns: pa.Schema
+    columns: "Callable[[], pa.Schema]"
     name: str
     description: str
     version_property: str
@@ -63,7 +63,13 @@ class Layout(NamedTuple):
     """Columns that tables of older versions lack; they are null there until the table is written again."""
 
 
-ROWS = Layout(SCHEMA, "tlsmon", _DESCRIPTION, schema.VERSION_PROPERTY, schema.VERSION, schema.ADDED)
+def _columns() -> "pa.Schema":
+    from tlsmon.store.arrow import SCHEMA  # noqa: PLC0415
+
+    return SCHEMA
+
+
+ROWS = Layout(_columns, "tlsmon", _DESCRIPTION, schema.VERSION_PROPERTY, schema.VERSION, schema.ADDED)
 
 
 class ConflictError(Exception):
@@ -117,6 +123,9 @@ class Table:
 
     def newest(self) -> datetime | None:
         """Return an hour that no row is later than, without reading rows; None where the table does not tell."""
+        import pyarrow as pa  # noqa: PLC0415
+        import pyarrow.compute as pc  # noqa: PLC0415
+
         files = pa.table(self._table.get_add_actions(flatten=True))
         told = files.column("max.hour") if "max.hour" in files.column_names else None
         latest: datetime | None = None if told is None or told.null_count else pc.max(told).as_py()
@@ -129,9 +138,11 @@ class Table:
         Raises ConflictError where one of the names was committed since this version, StoreError for all else. In
         both cases nothing was committed.
         """
+        from tlsmon.store.arrow import table_of  # noqa: PLC0415
+
         self.append_table(table_of(rows, counts), transactions)
 
-    def append_table(self, rows: pa.Table, transactions: Mapping[str, int]) -> None:
+    def append_table(self, rows: "pa.Table", transactions: Mapping[str, int]) -> None:
         """Commit rows that are a table with the layout's columns already, as :meth:`append` does."""
         properties = CommitProperties(
             max_commit_retries=_COMMIT_RETRIES,
@@ -145,7 +156,7 @@ class Table:
             except CommitFailedError as error:
                 raise ConflictError(str(error)) from error
 
-    def query(self, sql: str) -> pa.Table:
+    def query(self, sql: str) -> "pa.Table":
         """Return what a SQL statement (DataFusion) about the table ``rows`` gives. Raises StoreError."""
         missing = self._missing()
         name = f"written_{NAME}" if missing else NAME
@@ -153,6 +164,8 @@ class Table:
         whole = f"WITH {NAME} AS (SELECT *, {nothing} FROM {name}) {sql}" if missing else sql  # noqa: S608, own names
         with explained(self.location):
             answer = QueryBuilder().register(name, self._table).execute(whole)
+            import pyarrow as pa  # noqa: PLC0415
+
             return pa.RecordBatchReader.from_stream(answer).read_all()  # pa.table() would import pandas
 
     def _missing(self) -> list[str]:
@@ -196,7 +209,7 @@ def _create(location: str, layout: Layout) -> None:
     with contextlib.suppress(CommitFailedError):
         DeltaTable.create(
             location,
-            layout.columns,
+            layout.columns(),
             mode="ignore",
             name=layout.name,
             description=layout.description,

@@ -10,7 +10,6 @@ from maillog.sources import expand
 from tlsmon.ingest.report import TlsReport
 from tlsmon.tlsrpt.document import read
 from tlsmon.tlsrpt.envelope import HEAD, MAX_FILE, documents, is_report
-from tlsmon.tlsrpt.ledger import Ledger
 from tlsmon.tlsrpt.model import Report, ReportError
 
 _STANDARD_INPUT: Final = "-"
@@ -59,7 +58,11 @@ def bring_in(store: str, names: Sequence[str]) -> tuple[list[TlsReport], list[st
             read_ones += [(name, read(document)) for document in documents(_content(name))]
         except (ReportError, OSError) as error:
             problems.append(f"{name}: no TLSRPT report that can be read: {error}")
-    new = Ledger(store).add([report for _, report in read_ones]) if read_ones else set()
+    if not read_ones:
+        return [], problems
+    from tlsmon.tlsrpt.ledger import Ledger  # noqa: PLC0415, it needs much that logs do not
+
+    new = Ledger(store).add([report for _, report in read_ones])
     told = []
     for name, report in read_ones:
         told.append(_told(name, report, new=report.key in new))

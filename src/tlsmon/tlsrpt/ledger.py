@@ -34,7 +34,7 @@ COLUMNS: Final = pa.schema(
     ]
 )
 _LAYOUT: Final = Layout(
-    COLUMNS,
+    lambda: COLUMNS,
     "tlsmon tlsrpt",
     "Sessions that others reported (RFC 8460), written by tlsmon; docs/store.md explains the columns.",
     "tlsmon.tlsrptVersion",

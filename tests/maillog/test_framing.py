@@ -329,3 +329,27 @@ def test_any_bytes(line: bytes) -> None:
     for zone in (UTC, BERLIN, timezone(timedelta(hours=-12))):
         record = framer(zone).frame(line)
         assert isinstance(record, Unframed) or record.time.utcoffset() is not None
+
+
+STAMPS = (
+    "Nov  3 10:00:00",
+    "2026-11-03T10:00:00.123456+01:00",
+    "2026-11-03T10:00:00,123+0100",
+    "2026-11-03T10:00:00Z",
+    "2026-11-03T10:00:00.123456",
+)
+
+
+@given(st.sampled_from(STAMPS), st.lists(st.tuples(st.integers(-20, -1), st.sampled_from("0123456789:.,+-ZT é٣"))))
+def test_stamps_like_the_one_before(stamp: str, changes: list[tuple[int, str]]) -> None:
+    """What a stamp shares with the one before is not read again, and no result tells so."""
+    other = list(stamp)
+    for place, character in changes:
+        other[max(place, -len(other))] = character
+    begun, fresh = framer(BERLIN), framer(BERLIN)
+    before = begun.time_of(stamp)
+    fresh.time_of(stamp)
+    fresh.time_of("Nov  3 10:01:00" if stamp.startswith("Nov") else "2026-11-04T10:00:00Z")
+    again = "".join(other)
+    assert begun.time_of(again) == fresh.time_of(again)
+    assert begun.time_of(stamp) == before

@@ -85,7 +85,7 @@ class InboundLane:
         mail = inbound.mails.get(queue_id)
         if mail is None:
             return True
-        if mail.tls is None or mail.silent or mail.accepted:
+        if mail.tls is None or mail.silent:
             return False
         begun = microseconds(mail.time)
         if not at - at % MICROSECONDS_PER_HOUR <= begun <= at:

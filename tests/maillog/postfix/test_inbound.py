@@ -118,6 +118,11 @@ class TestEncrypted:
         texts = [connect(), mail("AAAAAA0001"), queued("AAAAAA0001"), established(), mail(), queued(), disconnect()]
         assert said(*texts) == ["plaintext", "encrypted"]
 
+    def test_the_same_queue_id_in_another_session(self) -> None:
+        """STARTTLS after a mail tells nothing of a later mail under its queue id."""
+        lines = [connect(), mail(), connect(OTHER, 2), established(OTHER, 2), mail(client=OTHER, pid=2), established()]
+        assert said(*lines, queued()) == ["encrypted"]
+
 
 class TestClear:
     """No STARTTLS in a session, where the log proves that there was none."""

@@ -203,6 +203,23 @@ def test_help_is_light() -> None:
     assert heavy & set(done.stdout.split()) == set()
 
 
+def test_nothing_new_is_light(tmp_path: Path) -> None:
+    """An ingest that finds nothing new needs no pyarrow."""
+    (tmp_path / "mail.log").write_bytes(LOG)
+    code = (
+        "import sys, tlsmon.cli.app\nsys.argv = ['tlsmon', 'ingest', 'mail.log']\ntry: tlsmon.cli.app.main()\n"
+        "finally: print(*(name.partition('.')[0] for name in sys.modules))"
+    )
+    environment = ENVIRONMENT | {"TLSMON_STORE": str(tmp_path / "store")}
+    loaded = []
+    for _ in range(2):
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, check=False, cwd=tmp_path, env=environment, text=True
+        )
+        loaded.append({"pyarrow", "numpy", "pandas"} & set(done.stdout.split()))
+    assert loaded == [{"pyarrow", "numpy"}, set()]
+
+
 def test_follow(tmp_path: Path) -> None:
     """--follow reads new lines, goes on through rotation and copytruncate, and ends cleanly on SIGTERM."""
     log, environment = tmp_path / "mail.log", ENVIRONMENT | {"TLSMON_STORE": str(tmp_path / "store")}

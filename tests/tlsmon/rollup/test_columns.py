@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maillog.counts import Counts
@@ -59,6 +59,7 @@ deliveries = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(st.lists(deliveries, max_size=12), st.lists(deliveries, max_size=3))
 def test_columns_say_what_rows_say(some: list[Delivery], provisional: list[Delivery]) -> None:
     """A table made by column has the rows that are made one by one, and those that are given as rows."""

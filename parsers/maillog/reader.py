@@ -336,6 +336,8 @@ class LogReader:
             self._framer.restore(carry["framing"])
             for mta, host, instance, state in carry["readers"]:
                 key = (Mta(mta), host, instance)
+                if key[0] is Mta.EXIM and self._only is Direction.INBOUND:
+                    continue  # the other reader goes on with it
                 reader = self._readers[key] = new_reader(key, self._settings.internet, self._only)
                 reader.restore(state)
             self._lines, self._offset = int(carry["lines"]), int(carry["offset"])

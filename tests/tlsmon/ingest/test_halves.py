@@ -18,6 +18,11 @@ from tlsmon.ingest.halves import Halves
 def text() -> bytes:
     """Return a log of mail in both directions, with lines of others in between."""
     lines = list(PostfixLog(World(3, domains=50, providers=9), 400).lines())
+    for place in range(0, len(lines), 3):  # messages of which more may come
+        lines[place] += (
+            f"2026-03-02 01:00:00 1vwq{place // 62 % 62:02d}-{place:06d}-2b => u@c.example R=dnslookup T=remote_smtp "
+            'H=mx.c.example [192.0.2.3] X=TLS1.3:TLS_AES_256_GCM_SHA384:256 CV=yes C="250 OK"\n'
+        )
     for place in range(0, len(lines), 97):
         lines[place] += "Mar  2 01:00:00 mail postfix/smtp[7]: Trusted TLS connection established to nobody\n"
         lines[place] += (

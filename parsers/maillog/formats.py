@@ -14,8 +14,8 @@ from maillog.exim.screen import relevant as outbound_relevant
 from maillog.framing import EXIM
 from maillog.model import DeliveryReader, Direction, JsonValue, Mta, Record, Source
 from maillog.postfix.both_ways import PostfixBothWays
-from maillog.postfix.events import LOST
 from maillog.postfix.inbound_screen import PROGRAM, inbound_hits
+from maillog.postfix.loss import tells_of_loss
 from maillog.postfix.screen import PROGRAMS, of_others
 from maillog.postfix.screen import hits as outbound_hits
 from maillog.scope import IpNetwork
@@ -94,7 +94,7 @@ def reader_key(record: Record) -> tuple[Mta, str | None, str | None] | None:
 def _of_postfix(record: Record) -> bool:
     if record.instance is not None:
         return record.program in PROGRAMS or record.program == PROGRAM
-    return LOST.search(record.text) is not None  # Postfix may quote whom it talks to, the system's logger does not
+    return tells_of_loss(record)
 
 
 def new_reader(

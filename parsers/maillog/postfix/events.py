@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeAlias
 
 from maillog.model import Cause, Outcome, Record, Relay, Scope, Unread
 from maillog.phrases import Phrases, domain_of, host_name
+from maillog.postfix.cut import is_cut
 from maillog.postfix.grammar import (
     UNRELATED,
     Phase,
@@ -21,6 +22,7 @@ from maillog.postfix.grammar import (
     read_tls_status,
     read_verify_failure,
 )
+from maillog.postfix.loss import DROPPING, tells_of_loss
 from maillog.scope import scope_of
 
 
@@ -144,14 +146,12 @@ _STATUS_LINE = re.compile(
     rf"to=<(?P<recipient>{_ADDRESS})>, (?:orig_to=<{_ADDRESS}>, )?"
     r"relay=(?P<host>[^\s\[\],]{1,300})(?:\[(?P<address>[^\]\s]{0,300})\](?::(?P<port>\d{1,5}))?)?, "
     r"(?:conn_use=(?P<use>\d{1,9}), )?delay=[\d.]+, delays=[\d.]+/(?P<b>[\d.]+)/(?P<c>[\d.]+)/(?P<d>[\d.]+), "
-    r"(?:tls=(?P<tls>[^\s,]+), )?dsn=(?P<dsn>\d\.\d{1,3}\.\d{1,3}), status=(?P<status>[\w-]+)(?: (?P<reason>.*))?",
+    r"(?:tls=(?P<tls>[^\s,]+), )?dsn=(?P<dsn>\d\.\d{1,3}\.\d{1,3}), status=(?P<status>[\w-]+)(?: (?P<reason>\(.*)?)?\Z",
     re.DOTALL,
 )
 # Until 3.4, or with info_log_address_format = internal, a local part is not quoted and may hold anything: also a whole
-# line of its own. The real one then stands in what looks like the reason. Since 3.11 a real one has tls=.
-_SECOND_LINE = re.compile(
-    r">, (?:orig_to=<[^>]*>, )?relay=[^\s,]+, (?:conn_use=\d+, )?delay=[\d.]+, delays=[\d./]+, dsn="
-)
+# line of its own. The real one then stands in what looks like the reason.
+_SECOND_LINE = re.compile(r">, relay=[^\s,]+, (?:conn_use=\d+, )?delay=[\d.]+, delays=[\d./]+, (?:tls=[^\s,]+, )?dsn=")
 # global/mail_queue.h. A short id is hexadecimal, a long one has no vowels and a z; words such as "warning" and "TLSRPT"
 # stand in the same place and have no digit.
 _LONG = "[B-DF-HJ-NP-TV-Zb-df-hj-np-tv-y]"
@@ -170,11 +170,8 @@ _REPLY_TO = re.compile(r" \(in reply to [^()]{1,60}\)\)?$")
 _PHRASE_MAX = 200
 _HEAD_MAX = 600  # holds the longest host name, in front of which nothing of the remote server stands
 _REFUSED = "certificate verification failed for "
+_EXPIRED = re.compile(r">, status=(?:force-)?expired, returned to sender\Z")
 _SUSPENDED = "delivery temporarily suspended: "
-
-_DROPPING = "begin to drop messages"
-# systemd-journald and rsyslog (runtime/ratelimit.c, and imuxsock before it), when they limit the rate.
-LOST = re.compile(rf"(?:[Ss]uppressed|lost) \d{{1,9}} messages|\d messages lost due to|{_DROPPING}")
 
 _summary_of = Phrases(read_summary)
 _tls_status_of = Phrases(read_tls_status)
@@ -205,7 +202,7 @@ def read_event(record: Record) -> Event | Unread:
             return _qmgr_event(record.text)
         case "master":
             return _master_event(record.text)
-    return LinesLost(_DROPPING in record.text) if LOST.search(record.text) else NOTHING
+    return LinesLost(DROPPING in record.text) if tells_of_loss(record) else NOTHING
 
 
 def queue_id_of(text: str) -> str | None:
@@ -230,7 +227,9 @@ def _tls_event(text: str) -> Event | Unread:
         return HostFailure(failure["ip"].lower())
     if _REFUSED in text:
         return _verify_failure(text)
-    if text.startswith("warning: connect to private/tlsproxy") or "disabling TLS support" in text:
+    if text.startswith("warning: connect to private/tlsproxy"):
+        return LocalFault()
+    if text.endswith("disabling TLS support") and not _PEER.search(text):  # a server may say so, too
         return LocalFault()
     return NOTHING
 
@@ -265,7 +264,7 @@ def _queue_event(queue_id: str, text: str, *, local: bool) -> Event | Unread:
     if "status=" in text and text.startswith("from=<"):
         return NOTHING
     reason = _reason(text)
-    if not reason.ends_session and reason.phase is not Phase.MAIL:
+    if not reason.ends_session and reason.phase is Phase.BEFORE_MAIL:
         return QueueLine(queue_id)
     host = _PEER.search(text[:_HEAD_MAX])
     return Trouble(queue_id, reason, host["ip"].lower() if host else None)
@@ -326,6 +325,8 @@ def _unquoted_status_line(text: str) -> re.Match[str] | None:
         return None
     addresses, _, tail = text.partition(">, relay=")
     recipient, _, _ = addresses.partition(">, orig_to=<")
+    if '=<"' in addresses:  # a quoted one that does not end: the line is cut
+        return None
     _, _, domain = recipient.rpartition("@")
     return _STATUS_LINE.match(f"to=<@{domain}>, relay={tail}")
 
@@ -381,7 +382,7 @@ def _tlsproxy_event(text: str) -> Event | Unread:
 def _qmgr_event(text: str) -> Event:
     """Read ``QID: from=<…>, status=expired`` (``qmgr/qmgr_active.c:qmgr_active_done_25_generic``)."""
     found = _QUEUE_ID.match(text)
-    if found and re.search(r">, status=(?:force-)?expired, returned to sender$", text):
+    if found and _EXPIRED.search(text) and not is_cut(text):
         return Expired(found[1])
     return NOTHING
 

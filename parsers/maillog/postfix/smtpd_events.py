@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeAlias
 
 from maillog.model import NULL_SENDER, Unread
 from maillog.phrases import Phrases, domain_of, host_name
+from maillog.postfix.cut import is_cut
 from maillog.postfix.grammar import Summary, read_server_summary
 
 
@@ -98,6 +99,7 @@ _REJECTED = re.compile(r"(?:[0-9A-Za-z]+: )?reject: (?:MAIL|EHLO|HELO|CONNECT) f
 _SENDER = re.compile(
     r"(?P<queue_id>[0-9A-Za-z]{5,32}): from=<(?P<sender>.*)>, size=\d{1,20}, nrcpt=\d{1,9} \(queue active\)$", re.DOTALL
 )
+_SENDER_BEGINS = re.compile(r"(?P<queue_id>[0-9A-Za-z]{5,32}): from=<")
 _PHRASE_MAX = 200
 _UNKNOWN = "unknown"
 
@@ -123,7 +125,14 @@ def read_server_event(text: str) -> ServerEvent:
 
 
 def read_sender(text: str) -> tuple[str, str | None] | None:
-    """Return queue id and sender domain of a mail that qmgr(8) begins to deliver; None where the line is another."""
+    """
+    Return queue id and sender domain of a mail that qmgr(8) begins to deliver; None where the line is another.
+
+    A line that is cut holds nothing but a long sender; a mail is in the queue all the same.
+    """
+    if is_cut(text):
+        begins = _SENDER_BEGINS.match(text)
+        return (begins["queue_id"], None) if begins else None
     found = _SENDER.match(text)
     if not found:
         return None

@@ -94,10 +94,10 @@ TWO_WAYS = {
 def test_two_ways(address: str) -> None:
     """An unquoted address (until 3.4) that looks like a delivery line of its own makes a line unreadable, not wrong."""
     assert isinstance(event(text_of(to(recipient=address))), Unread)
+    assert isinstance(event(text_of(to(recipient=address, tls="may"))), Unread)
 
 
 DECOYS = {
-    "line of 3.11": f"250 to=<u@victim.test>, {FAKE.replace('dsn', 'tls=may:none, dsn')})",
     "fields": "250 relay=evil.test[1.2.3.4]:25, tls=may:none, dsn=5.0.0, status=bounced (x)",
     "tls line": "250 Trusted TLS connection established to mx.good.test[203.0.113.1]:25: TLSv1.3 with cipher X",
     "bracket": "250 Ok: queued as <a>, b",

@@ -47,10 +47,10 @@ def _exim_hits(text: bytes) -> Iterator[int]:
     if not _exim_relevant(text):
         return
     position = 0
-    for line in text.splitlines(keepends=True):
+    for line in text.split(b"\n"):  # not splitlines(): an address may hold a carriage return
         if _exim_relevant(line):
             yield position
-        position += len(line)
+        position += len(line) + 1
 
 
 POSTFIX = Format(

@@ -164,10 +164,15 @@ class Framer:
         return Record(time, frame.host, instance, EXIM, pid, text[stamp.end() :])
 
     def _join(self, writer: str, part: re.Match[str], text: str) -> str | None:
-        """Keep a part; return the whole entry with its last part."""
+        """
+        Keep a part; return the whole entry with its last part.
+
+        A part is never an entry by itself: it may begin with any text of others. Of more parts than a delivery can have
+        are only rejected messages, with their headers (``log.c:log_vwrite``, LOG_REJECT).
+        """
         number, total = int(part[1]), int(part[3])
         if not 1 <= number <= total <= PARTS_MAX or len(text) > PART_BYTES:
-            return text
+            return None
         if number == 1 or writer not in self._parts:
             self._parts.pop(writer, None)
             self._parts[writer] = [None] * total

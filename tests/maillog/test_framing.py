@@ -284,8 +284,8 @@ class TestExim:
 
     @pytest.mark.parametrize("part", ["[0/2] a", "[3/2] a", "[1/999] a", f"[1/2] {'a' * 5000}"], ids=range(4))
     def test_no_part(self, part: str) -> None:
-        """What cannot be a part is text."""
-        assert isinstance(self.parts(part)[0], Record)
+        """What cannot be a part of a delivery is read as nothing else either."""
+        assert self.parts(part) == [Unframed.PART]
 
     def test_carry(self) -> None:
         """A cut between two parts loses nothing."""

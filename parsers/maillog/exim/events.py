@@ -98,6 +98,7 @@ class Nothing(NamedTuple):
 
 Event: TypeAlias = Attempt | HostNote | Arrival | Completed | DaemonStarted | Nothing
 NOTHING = Nothing()
+_TWO_WAYS = Unread("a delivery line that can be read in two ways, because an address in it looks like such a line")
 ARRIVAL = Arrival()
 
 # 4.97 lengthened the id; mail that was in the queue keeps the short one (utils/msgid.frag).
@@ -107,6 +108,12 @@ _OVERFLOW = "**** log string overflowed log buffer ****"
 
 # string_log_address: the final address, with all_parents the ones between in parentheses, the one that came in <>.
 _ADDRESS = re.compile(r"(?P<final>[^<>]*?)(?: \([^()]*\))?(?: <(?P<top>[^<>]*)>)?")
+# A local part is logged without its quotes and may look like all that follows it. Then the address as it was given
+# stands behind it, quotes and all, because the two differ (deliver.c:string_log_address).
+_GIVEN = re.compile(r' <"(?P<local>(?:[^"\\]|\\.)*)"@(?P<domain>[^\s<>"]+)>', re.DOTALL)
+_QUOTED_PAIR, _SECOND = re.compile(r"\\(.)", re.DOTALL), r"\1"
+# An address that an alias or a user's own forwarding made has no such twin. What follows one looks like this.
+_BEHIND_ADDRESS = re.compile(r"(?:>|@[^\s@<>]+)(?: [RT]=| (?:routing )?defer(?: \(|:| H=)| ?: retry timeout exceeded$)")
 _PARENT = re.compile(r" <([^<>]*)>(?= [A-Z]=|:|$)")
 _FIELD = r"(?: [FP]=<| [QRTHS]=| I=\[)"
 _DEFER_END = r"(?= \(|:| H=| DT=|$)"
@@ -175,7 +182,11 @@ def _daemon_event(text: str) -> Event:
 
 
 def _delivery_event(queue_id: str, flag: Flag, text: str) -> Event | Unread:
-    found = _FIRST_FIELD[flag].search(text, 3)
+    twins = _twins(text[3:]) if ' <"' in text else []
+    if len(twins) > 1:
+        return _TWO_WAYS
+    begin = 3 + sum(twins)
+    found = _FIRST_FIELD[flag].search(text, begin)
     end = found.start() if found else len(text)
     head, block = Head(queue_id, flag, text[3:end]), text[end:]
     match flag:
@@ -184,6 +195,20 @@ def _delivery_event(queue_id: str, flag: Flag, text: str) -> Event | Unread:
         case Flag.FAILED:
             return _failed(head, block)
     return _sent(head, block)
+
+
+def _twins(text: str) -> list[int]:
+    """Return where an address ends behind which the same one stands in quotes."""
+    given = (_GIVEN.match(text, found.start()) for found in re.finditer(' <"', text))
+    return [found.end() for found in given if found and _same_address(text, found)]
+
+
+def _same_address(text: str, given: re.Match[str]) -> bool:
+    """Tell whether the text in front of a quoted address is the same address without its quotes."""
+    local, domain, end = given["local"], given["domain"], given.start()
+    if not len(local) // 2 <= end - len(domain) - len("@") <= len(local):  # spares copies of long text
+        return False
+    return text[:end].lower() == f"{_QUOTED_PAIR.sub(_SECOND, local)}@{domain}".lower()
 
 
 def _sent(head: Head, block: str) -> Event | Unread:
@@ -195,7 +220,7 @@ def _sent(head: Head, block: str) -> Event | Unread:
     route = _route_of(_VARYING.sub(r"\1", fields))
     if route is not None:
         return _attempt(head, route, Outcome.SENT, None)
-    if _pseudo(head.address) and " H=" not in head.address + block:
+    if _pseudo(head.address + block) and " H=" not in head.address + block:
         # The command of a pipe may hold anything, text that looks like a field included.
         return Attempt(*head, _parent_domain(head.address + block), NOWHERE, Outcome.SENT, None)
     return Unread("a delivery line whose fields do not stand as Exim writes them")
@@ -205,12 +230,11 @@ def _deferred(head: Head, block: str) -> Event | Unread:
     found = _DEFER.search(block)
     if not found:
         return Unread("a deferral whose fields do not stand as Exim writes them")
-    if "@" not in head.address and _DEFER.search(block, found.end()):
-        # A local part is logged without its quotes, so this word may be of the address; the real one then follows.
-        return Unread("a deferral that can be read in two ways, because its address looks like one")
     number, rest = int(found["number"] or 0), block[found.end() :]
     if number > 0:  # an errno of the system, with its text
         rest = _STRERROR.sub("", rest, count=1)
+    if _BEHIND_ADDRESS.search(block, found.end()):
+        return _TWO_WAYS
     after = _AFTER_DEFER.fullmatch(rest)
     route = after and _route_of(_VARYING.sub(r"\1", block[: found.start()] + after["host"]))
     if not after or not route:
@@ -223,6 +247,8 @@ def _failed(head: Head, block: str) -> Event | Unread:
     route = found and _route_of(_VARYING.sub(r"\1", found["fields"].rstrip(" ")))
     if not found or not route:
         return Unread("a failure whose fields do not stand as Exim writes them")
+    if _BEHIND_ADDRESS.search(found["message"] or ""):
+        return _TWO_WAYS
     reason = _reason(found["message"] or "")
     return _attempt(head, route, Outcome.EXPIRED if reason.expired else Outcome.BOUNCED, reason)
 
@@ -244,8 +270,14 @@ def _attempt(head: Head, route: Route, outcome: Outcome, reason: Reason | None) 
 
 
 def _pseudo(address: str) -> bool:
-    """Tell a file, pipe, automatic reply or ``:blackhole:`` (``deliver.c:string_log_address``, af_pfr)."""
-    return address.startswith(("/", "|", ">", ":", "save ", "discarded"))
+    """
+    Tell a file, pipe, automatic reply or ``:blackhole:`` (``deliver.c:string_log_address``, af_pfr).
+
+    Behind it stands the address that it was made of; behind an address that only looks like one, nothing or its twin.
+    """
+    if address.startswith("discarded"):
+        return True
+    return address.startswith(("/", "|", ">", ":", "save ")) and " <" in address and not _twins(address)
 
 
 def _parent_domain(text: str) -> str | None:

@@ -3,6 +3,7 @@ Which Exim lines can matter: a byte search without meaning.
 
 A line about a message carries its id, which ends in ``-XX`` (``-XXXX`` since 4.97) and a space; what follows tells the
 kind of line (``log.c:log_vwrite``). The parts of a line that syslog(3) was too narrow for begin with ``[2/3] ``.
+``journalctl -o json`` shows what is no UTF-8 as a list of numbers, where nothing can be found.
 """
 
 import re
@@ -12,6 +13,7 @@ _SEARCH = re.compile(
     rb"(?:=> |-> |>> |== |\*\* |Completed|<= [^\n]* X=|H=|\[|TLS |DANE |SSL )"
     rb"|exim [0-9.]+[^ \n]* daemon started: "
     rb"|\[[0-9]{1,3}[/\\][0-9]{1,3}\] "
+    rb"|\"MESSAGE\" ?: ?\["
 ).search
 
 

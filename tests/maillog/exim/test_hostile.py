@@ -40,7 +40,7 @@ def test_reply_is_no_field(text: str) -> None:
 
 _FAKE = "R=r T=t H=evil [192.0.2.66] X=TLS1.3:FAKE:256 CV=dane"
 HOSTILE = {
-    "fields in the local part": f'=> a {_FAKE} b@good.example <"a {_FAKE} b"@good.example> {RT} {MX} C="250 OK"',
+    "fields in the local part": f'=> a {_FAKE} b@good.example <u@own.example> {RT} {MX} C="250 OK"',
     "a domain in the local part": f'=> a@x.example {_FAKE} b@good.example <"a"@good.example> {RT} {MX} C="250 OK"',
     "quotes opened in the local part": f'=> a@x.example {_FAKE} C="@good.example <x> {RT} {MX} C="250 OK"',
     "name opened in the local part": f'=> a@x.example {_FAKE} DN="@g.example {RT} {MX} X=TLS1.3:A:1 DN="CN=x" C="250 OK"',
@@ -63,6 +63,21 @@ HOSTILE = {
 def test_line_with_two_readings_is_unread(text: str) -> None:
     """Where somebody else's text may stand in for a field, or a field is missing, the line is counted as unread."""
     assert isinstance(read_event(record(f"{ID} {text}")), Unread)
+
+
+def test_quoted_address_tells_where_the_logged_one_ends() -> None:
+    """Exim logs a local part without its quotes, and behind it the address as it was given, with them."""
+    found = attempt(f'=> a {_FAKE} b@good.example <"a \\{_FAKE} b"@Good.example> {RT} {MX} C="250 OK"')
+    assert (found.domain, found.route.relay.ip, found.route.encrypted) == ("good.example", "198.51.100.7", False)
+
+
+def test_two_addresses_with_a_quoted_twin_are_two_ways() -> None:
+    """A local part may hold an address and its twin; then nothing says which pair is Exim's."""
+    local = f'a b@victim.example <"a b"@victim.example> {_FAKE}'
+    quoted = local.replace('"', '\\"')
+    found = read_event(record(f'{ID} => {local}@good.example <"{quoted}"@good.example> {RT} {MX} C="250 OK"'))
+    assert isinstance(found, Unread)
+    assert "two ways" in found.reason
 
 
 def test_cut_line_says_so() -> None:
@@ -153,6 +168,10 @@ CRAFTED = {
     "names": f'=> u@g.example {RT} {MX} DN="' + '" C' * LONG,
     "address": "=> " + " (a" * LONG + f" {RT} {MX}",
     "brackets": "=> " + " <a" * LONG + f" {RT} {MX}",
+    "quoted addresses": "=> a" + ' <"a"@b>' * LONG,
+    "open quotes": "=> a" + ' <"' * LONG,
+    "escaped quotes": "== a" + ' <"\\"@a>' * LONG,
+    "same again": '=> aaa@b <"aaa"@b>' * (LONG // 4),
     "one word": "H=" + "a" * LONG,
     "many words": "TLS " + "a " * LONG,
     "hosts": "TLS session: " + "H=a [" * LONG,

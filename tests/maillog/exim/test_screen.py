@@ -19,6 +19,7 @@ WANTED = {
     "dane": b"2026-03-02 09:00:00 1tAbCd-0000xx-1A DANE attempt failed; TLS connection to h [192.0.2.1]: x",
     "daemon": b"2026-03-02 09:00:00 exim 4.96 daemon started: pid=1, -q30m, listening for SMTP on port 25",
     "syslog part": b"Mar  2 09:00:00 h exim[9]: [2/3] erylong",
+    "no UTF-8 in the journal": b'{"SYSLOG_IDENTIFIER":"exim","MESSAGE":[49,116,65]}',
     "syslog part at a newline": b"Mar  2 09:00:00 h exim[9]: [2\\3] more",
 }
 UNWANTED = {

@@ -1,11 +1,22 @@
 """What goes wrong with the store, in words for people."""
 
 import contextlib
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
+import pyarrow as pa
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from tlsmon.errors import TlsmonError
+
+# What the Delta kernel and DataFusion say of a file that is not what was written, and of one that is gone.
+_DAMAGED = re.compile(
+    r"Json error|Expected contiguous commit files|No table metadata or protocol|Parquet (?:argument )?error"
+)
+_NETWORK = re.compile(r"Generic (?:S3|GCS|HTTP|MicrosoftAzure) error")
+_BACKTRACE = re.compile(r"\s+0: .*", re.DOTALL)
+_WORDS_MAX = 400
 
 
 class StoreError(TlsmonError):
@@ -26,13 +37,38 @@ def explained(location: str) -> Iterator[None]:
             f"{location}: no permission for the store.",
             hint="Run as the user who owns it, or name another place with --store.",
         ) from error
-    except (DeltaError, OSError) as error:
+    except Exception as error:
+        # DataFusion's own errors reach Python as bare exceptions, or as those of the Arrow stream that it gives.
+        if not isinstance(error, DeltaError | OSError | pa.ArrowException) and type(error) is not Exception:
+            raise
+        said = _one_line(error)
+        if _DAMAGED.search(said) and not _NETWORK.search(said):
+            raise _damaged(location, said) from error
         raise StoreError(
-            f"{location}: the store cannot be used ({_one_line(error)}).",
+            f"{location}: the store cannot be used ({said}).",
             hint="Check free space and permissions; what was committed before is safe.",
         ) from error
 
 
+def check_commits(location: str) -> None:
+    """
+    Raise StoreError where a commit of a store in a directory is an empty file, as a power cut may leave one.
+
+    deltalake takes it for a commit that changes nothing, so that the rows of it would be missing without a word.
+    """
+    for path in sorted(Path(location, "_delta_log").glob("*.json")):
+        if path.stat().st_size == 0:
+            raise _damaged(location, f"{path.name} is empty")
+
+
+def _damaged(location: str, said: str) -> StoreError:
+    return StoreError(
+        f"{location}: the store is damaged ({said}).",
+        hint="Restore it from a backup, or move it away and read the logs again with `tlsmon ingest LOG`.",
+    )
+
+
 def _one_line(error: Exception) -> str:
-    text = " ".join(str(error).split())
+    text = " ".join(_BACKTRACE.sub("", str(error)).split())
+    text = text if len(text) <= _WORDS_MAX else f"{text[:_WORDS_MAX]}..."
     return "".join(char if char.isprintable() else "?" for char in text)

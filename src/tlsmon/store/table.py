@@ -29,7 +29,7 @@ from deltalake.schema import PrimitiveType
 from tlsmon.rollup.model import Row
 from tlsmon.store import schema
 from tlsmon.store.arrow import SCHEMA, table_of
-from tlsmon.store.faults import StoreError, explained
+from tlsmon.store.faults import StoreError, check_commits, explained
 from tlsmon.store.place import is_remote, table_options
 
 NAME = "rows"
@@ -82,6 +82,8 @@ class Table:
         """Open an existing table. Raises StoreError where there is none, or one that this version cannot read."""
         with explained(location):
             table = DeltaTable(location, storage_options=table_options(location))
+            if not is_remote(location):
+                check_commits(location)
         _check_version(location, table, layout)
         return cls(location, table, layout)
 

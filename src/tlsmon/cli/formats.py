@@ -1,11 +1,13 @@
 """The output formats, and which command offers which."""
 
 from enum import StrEnum
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import typer
 
 from tlsmon.config import SettingError
+
+_PARAMETER: Final = "format_"
 
 
 class Format(StrEnum):
@@ -22,14 +24,32 @@ class Format(StrEnum):
 
 
 def _one_of(*formats: Format) -> object:
-    def checked(text: str) -> Format:
-        if text in formats:
+    def _none_of(text: str) -> SettingError:
+        return SettingError(f"{text!r} is not a format here.", hint=f"Use one of {', '.join(formats)}.")
+
+    def known(text: str) -> Format:
+        try:
             return Format(text)
-        raise SettingError(f"{text!r} is not a format here.", hint=f"Use one of {', '.join(formats)}.")
+        except ValueError:
+            raise _none_of(text) from None
+
+    def offered(context: typer.Context, value: Format) -> Format:
+        if value in formats:
+            return value
+        source = context.get_parameter_source(_PARAMETER)
+        if source is None or source.name != "ENVIRONMENT":
+            raise _none_of(value.value)
+        # The variable holds for all commands: those that lack its format do as if it was not set.
+        return Format((context.default_map or {}).get(_PARAMETER, Format.TABLE))
 
     names = "|".join(formats)
     return typer.Option(
-        "--format", parser=checked, metavar=names, envvar="TLSMON_FORMAT", help="For people or for programs."
+        "--format",
+        parser=known,
+        callback=offered,
+        metavar=names,
+        envvar="TLSMON_FORMAT",
+        help="For people or for programs.",
     )
 
 

@@ -44,6 +44,27 @@ def test_precedence(store: str, tmp_path: Path) -> None:
     assert level(file, "--level", "encrypt", environment={"TLSMON_LEVEL": "secure"}) == "encrypt"
 
 
+def test_format_of_other_commands(store: str, tmp_path: Path) -> None:
+    """TLSMON_FORMAT counts where the command has the format; elsewhere it is as if it was not set."""
+    file = tmp_path / "tlsmon.toml"
+    file.write_text(f'store = "{store}"\n')
+
+    def run(*arguments: str, variable: str) -> Any:
+        return RUNNER.invoke(app, ["--config", str(file), *arguments], env={"TLSMON_FORMAT": variable})
+
+    assert run("traffic", variable="prometheus").stdout.startswith("# HELP ")
+    table = run("recommend", variable="table")
+    assert run("recommend", variable="prometheus").output == table.output
+    assert "verdict" in table.stdout
+    assert run("recommend", "--format", "csv", variable="prometheus").stdout.startswith("domain,")
+    file.write_text(f'store = "{store}"\nformat = "json"\n')
+    assert json.loads(run("recommend", variable="prometheus").stdout)["level"] == "encrypt"
+    for arguments, variable in ((("--format", "prometheus"), "prometheus"), ((), "yaml")):
+        refused = run("recommend", *arguments, variable=variable)
+        assert refused.exit_code == 2
+        assert "is not a format here" in refused.stderr
+
+
 def test_file_by_variable(store: str, tmp_path: Path) -> None:
     """TLSMON_CONFIG names the file, and --config wins over it."""
     one, two = tmp_path / "one.toml", tmp_path / "two.toml"

@@ -170,7 +170,7 @@ EVIL = (
     "\x1b]0;x\x07\u202e.example",
     "a\x9b31m\x7f\u2028\x85b.example",
     "\x1b[2J\n\rvictim.example",
-    "<i>&\u2066.example",
+    '<i>"\\&\u2066.example',
 )
 COMMANDS = {
     "traffic": ["traffic"],

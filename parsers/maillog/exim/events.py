@@ -278,11 +278,11 @@ def _pseudo(address: str) -> bool:
     """
     Tell a file, pipe, automatic reply or ``:blackhole:`` (``deliver.c:string_log_address``, af_pfr).
 
-    Behind it stands the address that it was made of; behind an address that only looks like one, nothing or the same.
+    Behind it stands the address that it was made of; behind an address that only looks like one, nothing or its twin.
     """
     if address.startswith("discarded"):
         return True
-    return address.startswith(("/", "|", ">", ":", "save ")) and " <" in address
+    return address.startswith(("/", "|", ">", ":", "save ")) and " <" in address and not _twins(address)
 
 
 def _parent_domain(text: str) -> str | None:

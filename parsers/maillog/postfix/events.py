@@ -229,7 +229,7 @@ def _tls_event(text: str) -> Event | Unread:
         return _verify_failure(text)
     if text.startswith("warning: connect to private/tlsproxy"):
         return LocalFault()
-    if text.endswith("disabling TLS support") and not _PEER.match(text):  # a server's certificate may say so, too
+    if text.endswith("disabling TLS support") and not _PEER.search(text):  # a server may say so, too
         return LocalFault()
     return NOTHING
 
@@ -325,7 +325,7 @@ def _unquoted_status_line(text: str) -> re.Match[str] | None:
         return None
     addresses, _, tail = text.partition(">, relay=")
     recipient, _, _ = addresses.partition(">, orig_to=<")
-    if recipient.startswith('to=<"'):  # a quoted one that does not end: the line is cut
+    if '=<"' in addresses:  # a quoted one that does not end: the line is cut
         return None
     _, _, domain = recipient.rpartition("@")
     return _STATUS_LINE.match(f"to=<@{domain}>, relay={tail}")

@@ -180,6 +180,7 @@ def _delivered(end: str, tls: str, sender: str, *, forwarded: bool = False) -> C
 @example(rfc3164, "** router", "clear", "", f"v@victim.test {RT} {VICTIM}: ", "x")
 @example(rfc3164, "== connection", "clear", "", "/u", "x")
 @example(rfc3164, "== connection", "clear", "", "/u v", "x")
+@example(rfc3164, "** expired", "clear", "", ">", "x")
 def test_delivery_line(frame: Frame, end: str, tls: str, sender: str, local: str, said: str) -> None:
     """An address, a reply and a certificate change nothing of what a line says, or the line is counted as unread."""
     check(frame, _delivered(end, tls, sender), (local, said))

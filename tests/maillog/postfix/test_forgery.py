@@ -130,6 +130,7 @@ _FAKE = f"v@victim.test>, relay={VICTIM}, {DELAYS}, dsn=2.0.0, status=sent"
 @example(rfc3164, "internal", "sent", "", False, "smtp", _FAKE, "")
 @example(rfc3164, "internal", "sent", "tls=may, ", False, "smtp", f"{_FAKE} (x)", "")
 @example(rfc3164, "external", "sent", "tls=may, ", False, "smtp", f"{_FAKE} (250 ok{'a' * 2_000}", "")
+@example(rfc3164, "alias", "sent", "tls=may, ", False, "smtp", f"{_FAKE} (250 ok{'a' * 2_000}", "")
 @given(
     frames, st.sampled_from(sorted(_RECIPIENTS)), st.sampled_from(sorted(_ENDS)),
     st.sampled_from(["", "tls=may, ", "tls=may:none, ", "tls=encrypt, ", "tls=may?, "]),
@@ -182,6 +183,7 @@ _UNTRUSTED = "server certificate verification failed for mx.good.test[203.0.113.
          "certificate has expired")  # fmt: skip
 @example(rfc3164, "reply", "u", "a" * POSTFIX_RECORD)
 @example(rfc3164, "subject", "u", "disabling TLS support")
+@example(rfc3164, "reply that is none", "u", "disabling TLS support")
 def test_free_text_of_the_client(frame: Frame, kind: str, local: str, said: str) -> None:
     """Replies, certificates and addresses in other lines of smtp(8) change no delivery."""
     check(frame, _before(_FREE[kind]), ("u", "x"), (local, said))

@@ -21,7 +21,8 @@ from maillog.model import (
     Source,
     Tls,
 )
-from maillog.reader import LogReader, Reading, ReadSettings, UnreadLine, read_deliveries, read_log, read_piece
+from maillog.reader import LogReader, read_deliveries, read_log, read_piece
+from maillog.reading import Reading, ReadSettings, UnreadLine
 
 __all__ = [
     "Authentication",

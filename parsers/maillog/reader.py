@@ -6,9 +6,9 @@ be written and read again for each. :func:`read_deliveries` reads whole logs.
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from maillog import formats
 from maillog.counts import Counts
@@ -21,7 +21,8 @@ from maillog.framing import Framer, FrameSettings, Unframed
 from maillog.model import Delivery, DeliveryReader, Direction, JsonValue, Mta, Relay, Scope, Unread
 from maillog.postfix.lane import Lane
 from maillog.postfix.lane_lines import Head, head_of
-from maillog.scope import IpNetwork, in_networks
+from maillog.reading import UNREAD_TEXT, Reading, ReadSettings, UnreadLine
+from maillog.scope import in_networks
 from maillog.sources import open_log
 
 CARRY_VERSION = 2
@@ -29,49 +30,11 @@ LINE_MAX = 1 << 16
 """Bytes. syslog and both MTAs stay far below; a longer line is not read, and counted."""
 SLICE = 1 << 17
 """Bytes that are looked at together; more than a line."""
-UNREAD_TEXT = 1_000
 TOO_LONG = f"a line of more than {LINE_MAX} bytes"
 NO_FRAME = "a line whose time stamp, host and program cannot be read"
 _NEARBY = frozenset({Scope.PRIVATE, Scope.LOOPBACK})
 HOSTS_LIMIT = 2_000
 LANES_LIMIT = 16
-
-
-class ReadSettings(NamedTuple):
-    """What a log does not say about itself."""
-
-    zone: tzinfo = UTC
-    """The zone of stamps without one."""
-    latest: datetime | None = None
-    """No line is later than a day after this (None: now); it gives the year to stamps without one."""
-    host: str | None = None
-    """The reporting host of lines that name none (an Exim main log)."""
-    internet: tuple[IpNetwork, ...] = ()
-    """Private or loopback networks whose servers count as ``internet``: labs, partners behind a VPN."""
-
-
-class UnreadLine(NamedTuple):
-    """A line that looks relevant and could not be read."""
-
-    number: int
-    """From 1, in the whole log."""
-    offset: int
-    """Of its first byte in the (decompressed) log."""
-    reason: str
-    text: str
-    """At most ``UNREAD_TEXT`` characters, as found: control characters and all."""
-
-
-class Reading(NamedTuple):
-    """What a piece of a log gave."""
-
-    deliveries: list[Delivery]
-    """Those that are now decided, in the order in which they were."""
-    unread: list[UnreadLine]
-    lines: int
-    """Complete lines in the piece, of whatever kind."""
-    consumed: int
-    """Bytes of the piece that are done with; the rest, an unfinished line, must be given again with what follows it."""
 
 
 class LogReader:

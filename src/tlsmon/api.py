@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from maillog.model import Delivery as Delivery  # noqa: PLC0414, the commands name this type, too
-    from maillog.reader import ReadSettings
-    from maillog.reader import UnreadLine as UnreadLine  # noqa: PLC0414
+    from maillog.reading import ReadSettings
+    from maillog.reading import UnreadLine as UnreadLine  # noqa: PLC0414
     from tlsmon.evidence.looks import Looks
     from tlsmon.evidence.model import Observation
     from tlsmon.ingest.one import Listeners
@@ -378,6 +378,6 @@ def diagnose(
 
 
 def _read_settings(settings: Config) -> ReadSettings:
-    from maillog.reader import ReadSettings
+    from maillog.reading import ReadSettings
 
     return ReadSettings(zone=settings.zone, host=settings.host, internet=settings.internet)

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from tests.tlsmon.logs import SENT, TLS, rows_in
 
-from maillog.reader import ReadSettings
+from maillog.reading import ReadSettings
 from tlsmon.ingest.many import Ingest
 from tlsmon.ingest.one import Listeners
 from tlsmon.rollup.model import Row

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-from maillog.reader import ReadSettings
+from maillog.reading import ReadSettings
 from tlsmon import config
 from tlsmon.config import Config
 from tlsmon.ingest.many import Ingest

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from maillog.framing import Framer, FrameSettings
 from maillog.model import Mta, Record
-from maillog.reader import ReadSettings
+from maillog.reading import ReadSettings
 from maillog.sources import family
 from tlsmon.doctor import exim, judge_logs, postfix, programs, rotation
 from tlsmon.doctor.lines import dropped

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from maillog.framing import EXIM, Framer, FrameSettings
 from maillog.model import Record
-from maillog.reader import ReadSettings
+from maillog.reading import ReadSettings
 from maillog.sources import Log
 
 _LOGGERS: Final = re.compile(r"rsyslogd(?:-\d+)?|systemd-journald?|journal")

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from maillog.errors import UnreadableSourceError
 from maillog.model import Authentication, Delivery, Direction, Evidence, Mta, Outcome, Scope, Security
-from maillog.reader import ReadSettings, UnreadLine
+from maillog.reading import ReadSettings, UnreadLine
 from maillog.sources import Log, rotated_siblings
 from tlsmon.doctor.lines import Lines
 from tlsmon.ingest.parse import parse

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from typing import Final
 
-from maillog.reader import ReadSettings
+from maillog.reading import ReadSettings
 from tlsmon.errors import TlsmonError
 from tlsmon.ingest.fleet import ingest_on
 from tlsmon.ingest.report import Progress, Report

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from maillog.errors import UnreadableSourceError
 from maillog.framing import Framer, FrameSettings
 from maillog.model import Record
-from maillog.reader import ReadSettings
+from maillog.reading import ReadSettings
 from maillog.sources import Log, family, first_line, open_log
 from tlsmon.rollup.fold import microseconds
 from tlsmon.store.bookmark import Bookmark

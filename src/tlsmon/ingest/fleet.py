@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import Executor, Future, as_completed
 from pathlib import Path
 
-from maillog.reader import ReadSettings
+from maillog.reading import ReadSettings
 from tlsmon.errors import TlsmonError
 from tlsmon.ingest.families import Candidate
 from tlsmon.ingest.many import Ingest, Outcome, families

@@ -15,7 +15,8 @@ from typing import IO, Any, Final, Self
 
 from maillog.counts import Counts
 from maillog.model import Delivery, Direction, JsonValue
-from maillog.reader import LogReader, Reading, ReadSettings, joined
+from maillog.reader import LogReader, joined
+from maillog.reading import Reading, ReadSettings
 from tlsmon.errors import TlsmonError
 
 HOSTS_MAX: Final = 500

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Final, NamedTuple
 
 from maillog.errors import CarryError, UnreadableSourceError
-from maillog.reader import ReadSettings
+from maillog.reading import ReadSettings
 from maillog.sources import Log, expand, open_log
 from tlsmon.errors import TlsmonError
 from tlsmon.ingest.families import Candidate, candidate, grouped

@@ -17,7 +17,8 @@ from typing import Final
 
 from maillog.counts import Counts
 from maillog.errors import DamagedSourceError, UnreadableSourceError
-from maillog.reader import LogReader, ReadSettings, UnreadLine
+from maillog.reader import LogReader
+from maillog.reading import ReadSettings, UnreadLine
 from tlsmon.ingest.halves import HOSTS_MAX, Halves, can_share
 from tlsmon.ingest.identity import Place, Trail
 from tlsmon.ingest.report import NoProgress, Progress

@@ -6,7 +6,8 @@ from itertools import chain
 
 from maillog.errors import UnreadableSourceError
 from maillog.model import Delivery
-from maillog.reader import LogReader, ReadSettings, UnreadLine
+from maillog.reader import LogReader
+from maillog.reading import ReadSettings, UnreadLine
 from maillog.sources import Log, expand, open_log
 from tlsmon.ingest.families import Candidate, candidate, grouped
 

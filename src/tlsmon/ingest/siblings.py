@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from maillog.errors import UnreadableSourceError
-from maillog.reader import ReadSettings
+from maillog.reading import ReadSettings
 from maillog.sources import open_log, rotated_siblings
 from tlsmon.errors import TlsmonError
 from tlsmon.ingest.families import Candidate, candidate, oldest_first

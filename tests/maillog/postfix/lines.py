@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from maillog import Delivery, LogReader, ReadSettings
-from maillog.reader import Reading
+from maillog.reading import Reading
 
 SETTINGS = ReadSettings(latest=datetime(2026, 11, 30, tzinfo=UTC))
 MX = "mx.good.test[203.0.113.1]:25"

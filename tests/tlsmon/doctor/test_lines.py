@@ -7,7 +7,7 @@ import pytest
 from tests.tlsmon.cli.process import ROOT
 from tests.tlsmon.logs import line
 
-from maillog.reader import ReadSettings
+from maillog.reading import ReadSettings
 from tlsmon.doctor.logs import LogFacts, examine
 
 SAMPLES = sorted(ROOT.glob("sample_logs/*/*log"))

@@ -15,7 +15,7 @@ import pytest
 from tests.tlsmon.logs import contents, day, encrypted, ingest, rows_in, total
 from tests.tlsmon.object_store import client, free_port, object_store, tlsmon
 
-from maillog.reader import ReadSettings
+from maillog.reading import ReadSettings
 from tlsmon.ingest.fleet import read_family
 from tlsmon.ingest.many import families
 from tlsmon.store.table import Table

@@ -9,7 +9,8 @@ from bench.world import World
 from tests.tlsmon.logs import contents, ingest
 
 from maillog.model import JsonValue
-from maillog.reader import LogReader, ReadSettings
+from maillog.reader import LogReader
+from maillog.reading import ReadSettings
 from tlsmon.errors import TlsmonError
 from tlsmon.ingest import one
 from tlsmon.ingest.halves import Halves

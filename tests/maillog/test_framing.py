@@ -353,3 +353,21 @@ def test_stamps_like_the_one_before(stamp: str, changes: list[tuple[int, str]]) 
     again = "".join(other)
     assert begun.time_of(again) == fresh.time_of(again)
     assert begun.time_of(stamp) == before
+
+
+@pytest.mark.parametrize(
+    ("stamp", "after"),
+    [
+        ("Nov  3 10:00: 1", "Nov  3 10:00:00"),
+        ("Nov  3 10:00:60", "Nov  3 10:00:00"),
+        ("Nov  3 10:00:0é", "Nov  3 10:00:00"),
+        ("2026-11-03T10:00:00+00:00:30", "2026-11-03T10:00:00Z"),
+        ("2026-11-03T10:00:00+01:00:30", "2026-11-03T10:00:00+01:00"),
+        ("2026-11-03T10:00:60Z", "2026-11-03T10:00:00Z"),
+    ],
+)
+def test_no_stamp_after_one_much_like_it(stamp: str, after: str) -> None:
+    """What no log writes is no stamp, whatever was read before."""
+    reader = framer()
+    assert reader.time_of(after) is not None
+    assert reader.time_of(stamp) is None

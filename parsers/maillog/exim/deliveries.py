@@ -19,7 +19,7 @@ own start.
 or else the last one to that domain.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
@@ -108,7 +108,7 @@ class EximDeliveries:
         return found
 
     # --- what the common lines say, for a reader that knows it already ----------------------------------------------
-    def begin(self, time: datetime) -> Iterable[Delivery]:
+    def begin(self, time: datetime) -> Sequence[Delivery]:
         """Begin with a line, written then; return what is decided because time went on."""
         self._born += 1
         if self._born == 1:
@@ -117,7 +117,7 @@ class EximDeliveries:
         if self._clock is self._looked and len(self.runs) <= RUNS_LIMIT:
             return ()
         self._looked = self._clock
-        return self._finish_old()
+        return [*self._finish_old()]
 
     def said(self, event: Attempt, result: Result) -> Said:
         """Return what a delivery line says where no other host failed before."""

@@ -1,5 +1,6 @@
 """``tlsmon ingest``: new deliveries into the store."""
 
+import os
 import signal
 from pathlib import Path
 from typing import Annotated
@@ -42,6 +43,9 @@ def ingest(
 
     TLSRPT reports (RFC 8460) are read as well: JSON, gzip, or the mails that they came in.
     """
+    os.environ.setdefault(
+        "ARROW_DEFAULT_MEMORY_POOL", "system"
+    )  # pyarrow's own one keeps much for what is written once
     if cluster is not None:
         _refuse_on_cluster(logs, follow=follow, unread=unread)
     settings = config.resolve(store=store, host=host, timezone=timezone, internet=internet or ())

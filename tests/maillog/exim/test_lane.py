@@ -1,6 +1,7 @@
 """The fast lane says what the slow way says, whatever the log and wherever it is cut."""
 
 import re
+import time
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
@@ -13,11 +14,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.maillog.exim.lane_texts import CAME, COMMON, IDS, MX, OK, OTHERS, RT, SENT, WITHOUT_ID, X13
+from tests.maillog.exim.test_hostile import CRAFTED, DECOYS, HOSTILE
 from tests.maillog.ways import Told, counted, told
 
 from maillog import LogReader, ReadSettings
 from maillog.counts import Counts
 from maillog.exim.lane import EximLane
+from maillog.reader import LINE_MAX
 
 SAMPLES = sorted(Path("sample_logs").glob("*exim*/*log"))
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -57,15 +60,15 @@ FRAMES = ("main", "pid", "zone", "syslog", "tag")
 
 def framed(frame: str, at: float, text: str) -> str:
     """Return a line as it stands in a log."""
-    time = datetime.fromtimestamp(at, BERLIN)
-    own = f"{time:%Y-%m-%d %H:%M:%S}"
-    bsd = f"{time:%b} {time.day:2} {time:%H:%M:%S}"
+    when = datetime.fromtimestamp(at, BERLIN)
+    own = f"{when:%Y-%m-%d %H:%M:%S}"
+    bsd = f"{when:%b} {when.day:2} {when:%H:%M:%S}"
     return {
         "main": f"{own} {text}",
         "pid": f"{own} [77] {text}",
-        "zone": f"{own}.250 {time:%z} {text}",
+        "zone": f"{own}.250 {when:%z} {text}",
         "syslog": f"{bsd} mail exim[77]: {own} {text}",
-        "tag": f"{time.isoformat()} mail exim4: {own} {text}",
+        "tag": f"{when.isoformat()} mail exim4: {own} {text}",
         "unstamped": f"{bsd} mail exim[77]: {text}",
         "impossible": f"2026-02-31 10:00:00 {text}",
         "no date": f"Foo 31 10:00:00 mail exim[77]: {own} {text}",
@@ -216,13 +219,14 @@ def test_what_failed_before_is_forgotten_with_success() -> None:
     check(log_of([*some, Line(0, None, f"{IDS[1]} Completed")], "main"), [])
 
 
-_each = tuple(dict.fromkeys((*COMMON, *SENT, *CAME, *OTHERS)))
+_hostile = (*DECOYS.values(), *HOSTILE.values())
+_each = tuple(dict.fromkeys((*COMMON, *SENT, *CAME, *OTHERS, *_hostile)))
 
 
 @pytest.mark.parametrize("text", _each, ids=range(len(_each)))
 def test_each_line_beside_each_other(text: str) -> None:
     """Nothing that one line teaches the lane makes it read another one wrongly, in whatever order they come."""
-    texts = [*COMMON, *SENT, *CAME]
+    texts = [*COMMON, *SENT, *CAME, *_hostile]
     some = [Line(1, None, f"1tAb{number % 60:02}-0000xx-1A {each}") for number, each in enumerate([text, *texts, text])]
     check(log_of(some, "main"), [])
     ends = [Line(0, None, f"{line.text[:16]} Completed") for line in some]
@@ -239,6 +243,27 @@ def test_a_stamp_is_read_anew_behind_a_line_of_others(between: str) -> None:
     check(text, [])
     first, last = (each.time for each in told(text, [], SETTINGS).found if each.queue_id == IDS[0])
     assert last - first == timedelta(hours=1)
+
+
+_SLOW = (
+    "=> " + "a" * LINE_MAX,
+    "=> a@b" + " R=x" * LINE_MAX,
+    "=> a@b R=x" + ' DN="' * LINE_MAX,
+    '=> a@b R=x C="' + '\\"' * LINE_MAX,
+    '=> a@b R=x C="x"' + " QT=1" * LINE_MAX,
+    "<= a@b H=(" + "x" * LINE_MAX,
+    "<= a@b H=x [192.0.2.1] P=esmtp" + " L" * LINE_MAX,
+)
+
+
+@pytest.mark.parametrize("text", [*CRAFTED.values(), *_SLOW], ids=range(len(CRAFTED) + len(_SLOW)))
+def test_time_is_linear_in_the_length(text: str) -> None:
+    """A line made to be slow is not."""
+    line = f"{IDS[0]} {text}"[: LINE_MAX - 100]
+    log = log_of([Line(0, None, f"{IDS[0]} Completed"), Line(0, None, line)], "main")
+    begin = time.perf_counter()
+    LogReader(SETTINGS).read(log)
+    assert time.perf_counter() - begin < 5
 
 
 @pytest.mark.parametrize("log", SAMPLES, ids=lambda log: log.parent.name)

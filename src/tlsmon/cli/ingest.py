@@ -43,9 +43,8 @@ def ingest(
 
     TLSRPT reports (RFC 8460) are read as well: JSON, gzip, or the mails that they came in.
     """
-    os.environ.setdefault(
-        "ARROW_DEFAULT_MEMORY_POOL", "system"
-    )  # pyarrow's own one keeps much for what is written once
+    # pyarrow's own pool keeps what it took once; read when it is imported, which is later.
+    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
     if cluster is not None:
         _refuse_on_cluster(logs, follow=follow, unread=unread)
     settings = config.resolve(store=store, host=host, timezone=timezone, internet=internet or ())

@@ -213,6 +213,14 @@ def test_a_full_memory_lets_the_oldest_message_go() -> None:
         check(log_of(sent, "main"), [])
 
 
+def test_another_host_that_was_reached_makes_the_certificate_doubtful() -> None:
+    """What a line about a host tells counts for deliveries that all say the same."""
+    texts = (COMMON[3], COMMON[3], OTHERS[6], "Completed")
+    text = log_of([Line(0, None, f"{IDS[0]} {each}") for each in texts], "main")
+    assert {each.tls.authentication for each in told(text, [], SETTINGS).found} == {None}
+    check(text, [])
+
+
 def test_what_failed_before_is_forgotten_with_success() -> None:
     """Also where the mail is completed at once."""
     some = [Line(0, None, f"{IDS[number]} {text}") for number, text in ((0, OTHERS[0]), (1, COMMON[3]))]

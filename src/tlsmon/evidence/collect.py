@@ -4,13 +4,14 @@ import contextlib
 import gc
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 import pyarrow as pa
 
 from tlsmon.evidence.model import Address, Observation, Sender
 from tlsmon.rollup.model import Direction
 from tlsmon.store.table import NAME, Table
+from tlsmon.store.values import values
 
 _KEYS: Final = (
     "recipient_domain, sender_domain, mx_host, mx_ip, mx_port, mta, host, instance, "
@@ -51,7 +52,7 @@ def observations(
     )
     with _without_collection():
         items = _observations(found)
-        return items if direction is Direction.OUTBOUND else [*map(_arrival, items, _values(found["sender_domain"]))]
+        return items if direction is Direction.OUTBOUND else [*map(_arrival, items, values(found["sender_domain"]))]
 
 
 def end(table: Table, direction: Direction = Direction.OUTBOUND) -> datetime:
@@ -86,7 +87,7 @@ def _observations(found: pa.Table) -> list[Observation]:
     sets: dict[str | None, frozenset[str]] = {None: frozenset(), "": frozenset()}
     items = []
     for domain, _, host, ip, port, mta, reporter, instance, *rest, earlier, attempts, first, last in zip(
-        *map(_values, found.columns), strict=True
+        *map(values, found.columns), strict=True
     ):
         where, who = (host, ip, port), (mta, reporter, instance)
         address = addresses.get(where) or addresses.setdefault(where, Address(host or "", ip, port))
@@ -96,15 +97,6 @@ def _observations(found: pa.Table) -> list[Observation]:
         words = (domain, address, sender, *rest, attempts, first, last, sets[earlier])
         items.append(Observation(*words))
     return items
-
-
-def _values(column: pa.ChunkedArray) -> list[Any]:
-    if pa.types.is_integer(column.type):
-        numbers: list[int | None] = column.to_pylist()
-        return numbers
-    encoded = column.cast(pa.string()).combine_chunks().dictionary_encode()
-    words = [*encoded.dictionary.to_pylist(), None]
-    return [words[index] for index in encoded.indices.fill_null(len(words) - 1).to_pylist()]
 
 
 @contextlib.contextmanager

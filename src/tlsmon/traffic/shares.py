@@ -7,12 +7,13 @@ internet, or inbound from them: content filters, LMTP, private relays and our ow
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final, NamedTuple
 
 from tlsmon.provider import provider
 from tlsmon.rollup.model import Direction
 from tlsmon.store.table import NAME, Table
+from tlsmon.store.values import values
 from tlsmon.traffic.model import Counts, Group, Period, Silence, Traffic, TrafficRow
 
 _TRAFFIC: Final = "scope = 'internet'"
@@ -52,6 +53,7 @@ _COLUMNS: Final = {
 _UTC_HOUR: Final = "arrow_cast(hour, 'Timestamp(Microsecond, None)')"
 _LABEL: Final = {Period.DAY: "%Y-%m-%d", Period.WEEK: "%G-W%V", Period.MONTH: "%Y-%m"}
 _HOUR: Final = timedelta(hours=1)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def traffic(  # noqa: PLR0913, what one asks for
@@ -84,16 +86,16 @@ def traffic(  # noqa: PLR0913, what one asks for
 class _Sum(NamedTuple):
     """The traffic of a day, week or month and one of whatever it was divided by."""
 
-    period: datetime
-    """Its beginning, UTC, without a zone."""
+    period: int
+    """Its beginning. Like all times here in microseconds since 1970, UTC."""
     parts: tuple[str | None, ...]
     counts: Counts
-    begin: datetime
+    begin: int
     """The first hour."""
-    end: datetime
-    first: datetime | None
+    end: int
+    first: int | None
     """Of attempts that are decided."""
-    last: datetime | None
+    last: int | None
 
 
 def _sums(table: Table, by: Period, columns: tuple[str, ...], where: str) -> list[_Sum]:
@@ -102,8 +104,8 @@ def _sums(table: Table, by: Period, columns: tuple[str, ...], where: str) -> lis
         f"SELECT date_trunc('{by}', {_UTC_HOUR}) AS period, {names}, {_COUNTS}, {_SPANS} "  # noqa: S608, own words only
         f"FROM {NAME} WHERE {where} GROUP BY 1, {names}"
     )
-    periods, *values = (column.to_pylist() for column in found.columns)
-    parts, counts, spans = values[: len(columns)], values[len(columns) : -4], values[-4:]
+    periods, *rest = map(values, found.columns)
+    parts, counts, spans = rest[: len(columns)], rest[len(columns) : -4], rest[-4:]
     return [
         _Sum(period, part, Counts(*count), *span)
         for period, part, count, span in zip(
@@ -135,9 +137,9 @@ def _moment(day: date) -> str:
 
 def _rows(found: Iterable[_Sum], by: Period, group: Group | None) -> list[TrafficRow]:
     sums: dict[tuple[str, str | None], Counts] = {}
-    labels: dict[datetime, str] = {}
+    labels: dict[int, str] = {}
     for one in found:
-        label = labels.get(one.period) or labels.setdefault(one.period, one.period.strftime(_LABEL[by]))
+        label = labels.get(one.period) or labels.setdefault(one.period, _time(one.period).strftime(_LABEL[by]))
         part = None if group is None else one.parts[0]
         key = label, provider(part) if group is Group.PROVIDER else part
         before = sums.get(key)
@@ -148,13 +150,17 @@ def _rows(found: Iterable[_Sum], by: Period, group: Group | None) -> list[Traffi
 
 def _ends(table: Table, found: Iterable[_Sum], where: str) -> tuple[datetime | None, datetime | None]:
     # A provisional row that was taken back has a twin with the opposite count.
-    (row,) = table.query(
+    still_open = table.query(
         f'SELECT MIN("first") AS "first", MAX("last") AS "last" FROM (SELECT "first", "last" FROM {NAME} '  # noqa: S608
         f'WHERE provisional AND {where} GROUP BY "first", "last" HAVING SUM(count) > 0)'
-    ).to_pylist()
-    spans = [(row["first"], row["last"]), *((one.first, one.last) for one in found)]
-    firsts, lasts = ([time for time in times if time] for times in zip(*spans, strict=True))
-    return min(firsts, default=None), max(lasts, default=None)
+    )
+    firsts = [time for time in (*values(still_open["first"]), *(one.first for one in found)) if time is not None]
+    lasts = [time for time in (*values(still_open["last"]), *(one.last for one in found)) if time is not None]
+    return (_time(min(firsts)), _time(max(lasts))) if firsts else (None, None)
+
+
+def _time(microseconds: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=microseconds)
 
 
 def _silences(found: Iterable[_Sum]) -> list[Silence]:
@@ -175,7 +181,7 @@ def _silence(host: str | None, mta: str, days: Iterable[_Sum]) -> Silence | None
         host,
         mta,
         sum(day.counts.sent for day in silent),
-        min(day.begin for day in silent),
-        max(day.end for day in silent) + _HOUR,
+        _time(min(day.begin for day in silent)),
+        _time(max(day.end for day in silent)) + _HOUR,
         always=len(silent) == len(sending),
     )

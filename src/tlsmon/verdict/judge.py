@@ -10,8 +10,8 @@ from tlsmon.evidence.standing import TLS_CAUSES
 from tlsmon.rollup.model import Direction
 from tlsmon.verdict.bounds import Counts, Pool, upper_bound
 from tlsmon.verdict.clients import of_clients
-from tlsmon.verdict.fates import Chances, Seen, fates, in_use, is_mail, lost_share, may_bounce, passed_over
-from tlsmon.verdict.known import Known, known_of
+from tlsmon.verdict.fates import Chances, Seen, fates, is_mail, lost_share, may_bounce, passed_over
+from tlsmon.verdict.known import Known, known_of, spans
 from tlsmon.verdict.model import Fates, HostCounts, Judgement, Thresholds, Verdict
 from tlsmon.verdict.words import Grounds, explain
 
@@ -170,16 +170,13 @@ class _Domain:
 
         The other addresses of its MX host, which took mail for other domains, are tried for this one, too.
         """
-        mine = in_use(self._seen)
-        used: dict[Address, tuple[int, int]] = {}
-        others: dict[Address, tuple[int, int]] = {}
+        mine = spans(self._seen)
         siblings = self._everywhere.siblings
-        for found, _ in self._seen:
-            if found.address in mine:
-                used[found.address] = _span(used.get(found.address), found.first, found.last)
-                for address in siblings.get((found.sender, found.address), ()) if siblings else ():
-                    others[address] = _span(others.get(address), found.first, found.last)
-        return others | used
+        if not siblings:
+            return mine
+        keys = {(found.sender, found.address) for found, _ in self._seen if found.address in mine}
+        others = {address: span for key in keys for address, span in siblings.get(key, {}).items()}
+        return others | mine
 
     def _down(self, address: Address, found: Behaviour) -> float:
         failed = self._everywhere.failed.get(address.ip or "", 0)
@@ -248,10 +245,6 @@ class _Domain:
         if least is None or not by_fate.affected:
             return least
         return max(least, upper_bound(Counts(sum(by_fate) - by_fate.affected, by_fate.affected), Pool(), confidence))
-
-
-def _span(known: tuple[int, int] | None, first: int, last: int) -> tuple[int, int]:
-    return (min(known[0], first), max(known[1], last)) if known else (first, last)
 
 
 def _latest_last(item: Seen) -> tuple[int, str, str, str]:

@@ -26,8 +26,11 @@ class Known(NamedTuple):
     """By address (IP): attempts that failed there for another reason than TLS, and the mail had to go on or to wait."""
     not_offering: frozenset[str]
     """Addresses (IP) of which a probe found that they do not offer STARTTLS, so that they cannot refuse it."""
-    siblings: Mapping[tuple[Sender, Address], frozenset[Address]]
-    """Addresses in use of the same MX host, for whatever domain; an MTA tries all of them."""
+    siblings: Mapping[tuple[Sender, Address], Mapping[Address, tuple[int, int]]]
+    """
+    Addresses in use of the same MX host, and when they first and last took mail, for whatever domain; an MTA tries all
+    of them.
+    """
 
     def of(self, domain: str, address: Address) -> Behaviour | None:
         """Return how the address behaves towards the domain; None where no session tells."""
@@ -71,7 +74,7 @@ def _put_off(observation: Observation) -> bool:
     return observation.security != "none" and observation.outcome == "deferred" and observation.cause not in TLS_CAUSES
 
 
-def _siblings(items: Sequence[Seen]) -> dict[tuple[Sender, Address], frozenset[Address]]:
+def _siblings(items: Sequence[Seen]) -> dict[tuple[Sender, Address], dict[Address, tuple[int, int]]]:
     """Return the addresses in use of each MX host that has several, by each of them."""
     hosts: dict[Hashable, set[tuple[Sender, Address]]] = defaultdict(set)
     for sender, address in {(item.observation.sender, item.observation.address) for item in items}:
@@ -85,8 +88,19 @@ def _siblings(items: Sequence[Seen]) -> dict[tuple[Sender, Address], frozenset[A
         if item.standing is not Standing.SILENT and (host := several.get((found.sender, found.address))):
             day = found.address, found.first // _DAY
             met[host][day] = _together(met[host][day], item) if day in met[host] else item
-    used = {host: frozenset(in_use(tuple(days.values()))) for host, days in met.items()}
+    used = {host: spans(tuple(days.values())) for host, days in met.items()}
     return {key: used[host] for key, host in several.items() if host in used}
+
+
+def spans(items: Sequence[Seen]) -> dict[Address, tuple[int, int]]:
+    """Return when each address that is in use was first and last seen."""
+    found: dict[Address, tuple[int, int]] = {}
+    still = in_use(items)
+    for observation, _ in items:
+        if observation.address in still:
+            first, last = found.get(observation.address, (observation.first, observation.last))
+            found[observation.address] = min(first, observation.first), max(last, observation.last)
+    return found
 
 
 def _together(one: Seen, other: Seen) -> Seen:

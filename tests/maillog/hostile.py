@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from maillog import Delivery, LogReader, ReadSettings
 from maillog.formats import new_reader, reader_key, relevant_lines
 from maillog.framing import Framer, FrameSettings, Unframed
-from maillog.model import Security, Tls, Unread
+from maillog.model import DeliveryReader, Security, Tls, Unread
 
 BEGIN = datetime(2026, 11, 3, 10, tzinfo=UTC)
 SETTINGS = ReadSettings(latest=datetime(2026, 11, 30, tzinfo=UTC), host="mail")
@@ -182,7 +182,7 @@ def _counted(text: bytes) -> Told:
 def unscreened(text: bytes) -> Told:
     """Read each line by itself, without looking first whether it may matter."""
     framer = Framer(FrameSettings("mail", UTC, datetime(2026, 11, 30, tzinfo=UTC)))
-    readers: dict[object, object] = {}
+    readers: dict[object, DeliveryReader] = {}
     found: list[Delivery] = []
     unread = 0
     for line in text.split(b"\n")[:-1]:
@@ -194,13 +194,13 @@ def unscreened(text: bytes) -> Told:
         if key is None:
             continue
         reader = readers.setdefault(key, new_reader(key))
-        for item in reader.feed(record):  # type: ignore[attr-defined]
+        for item in reader.feed(record):
             if isinstance(item, Unread):
                 unread += 1
             else:
                 found.append(item)
     for reader in readers.values():
-        found += reader.held()  # type: ignore[attr-defined]
+        found += reader.held()
     return Told(found, unread)
 
 

@@ -4,9 +4,10 @@ from datetime import timedelta
 
 from maillog.errors import CarryError
 from maillog.model import Delivery, Direction, Found, JsonValue, Record
-from maillog.postfix.deliveries import LOSS_LASTS, PostfixDeliveries
+from maillog.postfix.deliveries import PostfixDeliveries
 from maillog.postfix.events import ConfigurationRead, LinesLost, read_event
 from maillog.postfix.inbound import Inbound
+from maillog.postfix.whole import LOSS_LASTS
 from maillog.scope import IpNetwork
 
 _INBOUND = "inbound"

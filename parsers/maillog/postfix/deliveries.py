@@ -6,7 +6,7 @@ line of the same process tells; ``sessions`` ties the two. Where there is no sum
 logging was on (``tls_logging``) and the log shows the attempt from its beginning. What stays open is unknown.
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from maillog.counts import microseconds
 from maillog.errors import CarryError
@@ -49,12 +49,9 @@ from maillog.postfix.events import (
 from maillog.postfix.grammar import Phase, Summary, TlsStatus
 from maillog.postfix.queue import Queue, Waiting
 from maillog.postfix.sessions import Process, Processes, Session, Tie
+from maillog.postfix.whole import Whole
 from maillog.tls_logging import TlsLogging
 
-# Lines with whole seconds: a session of the log's first second may have begun before it.
-RESOLUTION = timedelta(seconds=1)
-# The longest interval that rsyslog drops lines for (imjournal; 5 s for imuxsock); it may never say that it ended.
-LOSS_LASTS = timedelta(minutes=10)
 LOGGING_LIMIT = 500
 
 NO_SESSION = Tls(Security.NONE)
@@ -89,21 +86,15 @@ class PostfixDeliveries:
         self.proxied: dict[tuple[str, int | None], bool] = {}
         self._refused: dict[tuple[str, int | None], Cause] = {}
         self.connections = Connections()
-        self._complete_since: datetime | None = None
-        self.begun = False
+        self.whole = Whole()
 
     def feed(self, record: Record) -> list[Found]:
         """Take the next record; return what is now known."""
         return self.react(record, read_event(record))
 
-    def begins(self, time: datetime) -> None:
-        """Note that there is a line of this time: the first one is where the log begins."""
-        if not self.begun:
-            self.begun, self._complete_since = True, time
-
     def react(self, record: Record, event: Event | Unread) -> list[Found]:
         """Take the next record and what it tells; return what is now known."""
-        self.begins(record.time)
+        self.whole.begins(record.time)
         if isinstance(event, Unread):
             self._unread(record)
             return [event]
@@ -264,8 +255,7 @@ class PostfixDeliveries:
 
     def _visible(self, record: Record, event: Attempt) -> bool:
         """Tell whether the log holds the whole attempt, so that a TLS line could not have been before its beginning."""
-        since = self._complete_since
-        return since is None or record.time - timedelta(seconds=event.setup) >= since + RESOLUTION
+        return self.whole.holds(record.instance, record.time - timedelta(seconds=event.setup))
 
     def _cause(self, process: Process, event: Attempt) -> Cause | None:
         reason = event.reason
@@ -331,14 +321,14 @@ class PostfixDeliveries:
     def _system(self, record: Record, event: Event) -> list[Found]:
         match event:
             case ConfigurationRead(started):
-                # The log is complete from the start of the only instance that it holds.
-                if started and self.processes.forget(record.instance):
-                    self._complete_since = None
+                if started:
+                    self.processes.forget(record.instance)
+                    self.whole.starts(record.instance, record.time)
                 births = self.processes.births
                 return [delivery for logging in self.logging.values() for delivery in logging.boundary(births)]
             case LinesLost(lasting):
                 self.processes.forget()
-                self._complete_since = record.time + (LOSS_LASTS if lasting else timedelta())
+                self.whole.loses(record.time, lasting=lasting)
         return []
 
     def tls_logging(self, tag: tuple[str | None, str]) -> TlsLogging | None:
@@ -358,9 +348,7 @@ class PostfixDeliveries:
             "proxied": [[*key, value] for key, value in self.proxied.items()],
             "refused": [[*key, value] for key, value in self._refused.items()],
             "connections": self.connections.carry(),
-            "complete_since": self._complete_since and self._complete_since.isoformat(),
-            "begun": self.begun,
-        }
+        } | self.whole.carry()
 
     def restore(self, carry: JsonValue) -> None:
         """Put back what :meth:`carry` gave. Raises CarryError where it does not fit."""
@@ -378,9 +366,7 @@ class PostfixDeliveries:
         self.proxied = {(ip, port): value for ip, port, value in state["proxied"]}
         self._refused = {(ip, port): Cause(value) for ip, port, value in state["refused"]}
         self.connections.restore(state["connections"])
-        since = state["complete_since"]
-        self._complete_since = since and datetime.fromisoformat(since)
-        self.begun = state["begun"]
+        self.whole.restore(state)
 
 
 def encrypted(summary: Summary, evidence: Evidence, status: TlsStatus | None) -> Tls:

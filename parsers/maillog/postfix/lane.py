@@ -81,7 +81,7 @@ class Lane:
         if not lines:
             return unread
         reader = self._reader()
-        self._begun = self._only is Direction.OUTBOUND and reader.outbound.begun
+        self._begun = self._only is Direction.OUTBOUND and reader.outbound.whole.begun
         outbound, inbound = self._outbound, self._inbound
         time, at = self._time, self._at
         last_stamp = ""  # lines of others stood between, so the stamp is read anew
@@ -106,7 +106,7 @@ class Lane:
     def _queued(self, reader: PostfixBothWays, fields: Sequence[str], *, counting: bool) -> Sequence[Delivery]:
         """Take what qmgr(8) says when it begins with a mail."""
         if self._only is not Direction.INBOUND:
-            reader.outbound.begins(self._time)
+            reader.outbound.whole.begins(self._time)
         if self._only is Direction.OUTBOUND or (counting and self._inbound.counted(reader.inbound, self._at, fields)):
             return ()
         return self._inbound.accepted(reader.inbound, self._time, fields)

@@ -148,15 +148,10 @@ class Processes:
         process = self.known[key] = Process(self.births, time)
         return process
 
-    def forget(self, instance: str | None = None) -> bool:
-        """
-        Forget the processes of an instance, or all; return whether none is left.
-
-        Services may have names of their own below that of their instance, such as ``postfix/relay``.
-        """
-        for key in [key for key in self.known if _belongs(key[0], instance)]:
+    def forget(self, instance: str | None = None) -> None:
+        """Forget the processes of an instance, or all."""
+        for key in [key for key in self.known if belongs(key[0], instance)]:
             self._remove(key)
-        return not self.known
 
     def _remove(self, key: tuple[str | None, str, int | None]) -> None:
         self.known.pop(key).seen = GONE
@@ -176,7 +171,8 @@ class Processes:
         }
 
 
-def _belongs(name: str | None, instance: str | None) -> bool:
+def belongs(name: str | None, instance: str | None) -> bool:
+    """Tell whether a name is that of an instance (None: any), or of a service with a name of its own below it."""
     return instance is None or name == instance or (name or "").startswith(f"{instance}/")
 
 

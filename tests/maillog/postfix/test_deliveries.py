@@ -224,6 +224,37 @@ class TestBeginningAndLoss:
         lines += [at(tls(OTHER, pid=3)), at(to("AAAAAA0003", OTHER, pid=3))]
         assert securities(*lines)[1] == "unknown"
 
+    def test_start_ends_no_dropping(self) -> None:
+        """A restart while the logger drops lines does not make the log whole: that of a TLS line may be among them."""
+        at = Clock()
+        lines = [at(START), at("x").replace("postfix/x", LOSSES[3]), at(START, after=30)]
+        lines += [at(tls(OTHER, pid=2)), at(to("AAAAAA0001", OTHER, pid=2)), at(to("AAAAAA0002", pid=5))]
+        lines += [at(tls(OTHER, pid=3)), at(to("AAAAAA0003", OTHER, pid=3))]
+        assert securities(*lines) == ["encrypted", "unknown", "encrypted"]
+
+    @pytest.mark.parametrize("loss", [(), (LOSSES[0],)])
+    def test_start_of_another_instance_is_no_beginning(self, loss: tuple[str, ...]) -> None:
+        """Where the log begins anew, at its top or after a loss, the start of an instance says nothing of another."""
+        at, other = Clock(), {"instance": "postfix-out"}
+        slow = "delay=30, delays=0.02/0.03/20/9"
+        lines = [at("x").replace("postfix/x", line) for line in loss]
+        lines += [
+            at(START, **other), at(tls(OTHER, pid=2)), at(to("AAAAAA0001", OTHER, pid=2)),
+            at(to("AAAAAA0002", pid=9, delays=slow)),
+            at(tls(OTHER, pid=3)), at(to("AAAAAA0003", OTHER, pid=3)),
+        ]  # fmt: skip
+        assert securities(*lines) == ["encrypted", "unknown", "encrypted"]
+
+    def test_start_completes_services_below_the_instance(self) -> None:
+        """A service with a name of its own below that of its instance begins with it."""
+        at = Clock()
+        lines = [at(START), at(tls(OTHER, pid=2)), at(to("AAAAAA0001", OTHER, pid=2))]
+        lines = [at(START), *(at(line, 0, instance="postfix/relay") for line in (
+            tls(OTHER, pid=2), to("AAAAAA0001", OTHER, pid=2), to("AAAAAA0002", pid=5),
+            tls(OTHER, pid=3), to("AAAAAA0003", OTHER, pid=3),
+        ))]  # fmt: skip
+        assert securities(*lines) == ["encrypted", "plaintext", "encrypted"]
+
     def test_lost_summary_of_next_request(self) -> None:
         """A session whose own delivery line was lost is not the next request's, if the times do not fit."""
         assert between(

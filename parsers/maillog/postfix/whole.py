@@ -1,0 +1,60 @@
+"""
+From when on a log holds all lines of an attempt, so that what it does not show was not there.
+
+A log begins in the middle of attempts, and loggers lose lines. An instance that starts has nothing under way, so from
+there on the log holds all of it, whatever was before.
+"""
+
+from datetime import datetime, timedelta
+
+from maillog.model import JsonValue
+from maillog.postfix.sessions import belongs
+
+# Lines with whole seconds: a session of the log's first second may have begun before it.
+_RESOLUTION = timedelta(seconds=1)
+# The longest interval that rsyslog drops lines for (imjournal; 5 s for imuxsock); it may never say that it ended.
+LOSS_LASTS = timedelta(minutes=10)
+_INSTANCES_LIMIT = 500
+
+
+class Whole:
+    """Since when the log of one reporting host is whole."""
+
+    def __init__(self) -> None:
+        self.begun = False
+        self._since: datetime | None = None
+        self._started: list[str | None] = []
+        """Instances that started since then."""
+
+    def begins(self, time: datetime) -> None:
+        """Note that there is a line of this time: the first one is where the log begins."""
+        if not self.begun:
+            self.begun, self._since = True, time
+
+    def starts(self, instance: str | None, time: datetime) -> None:
+        """Note that master(8) started; while lines are being lost this proves nothing."""
+        new = instance not in self._started and len(self._started) < _INSTANCES_LIMIT
+        if new and self._since is not None and time >= self._since:
+            self._started.append(instance)
+
+    def loses(self, time: datetime, *, lasting: bool) -> None:
+        """Note that lines were lost, or will be from now on."""
+        self._since = time + (LOSS_LASTS if lasting else timedelta())
+        self._started.clear()
+
+    def holds(self, instance: str | None, began: datetime) -> bool:
+        """Tell whether all lines are there of an attempt of an instance that began at a time."""
+        if self._since is None or began >= self._since + _RESOLUTION:
+            return True
+        return any(belongs(instance, started) for started in self._started)
+
+    def carry(self) -> JsonValue:
+        """Return the state as JSON."""
+        since = self._since and self._since.isoformat()
+        return {"begun": self.begun, "complete_since": since, "started": self._started}
+
+    def restore(self, state: JsonValue) -> None:
+        """Put back what :meth:`carry` gave; raises the errors of a wrong shape."""
+        since = state["complete_since"]
+        self.begun, self._since = state["begun"], since and datetime.fromisoformat(since)
+        self._started = list(state.get("started", ()))  # states of versions before know none

@@ -107,9 +107,10 @@ def new_reader(
 
 def joined(outbound: JsonValue, inbound: JsonValue) -> JsonValue:
     """Return the states of readers, as lists of key and state, from those of either direction."""
-    others = {tuple(key): state for *key, state in inbound if key[0] == Mta.POSTFIX}
-    states = []
-    for *key, state in outbound:
-        other = others.pop(tuple(key), None)
-        states.append([*key, state if other is None else PostfixBothWays.joined(state, other)])
-    return states + [[*key, state] for key, state in others.items()]
+    states = {tuple(key): state for *key, state in outbound}
+    for *key, state in inbound:
+        if key[0] == Mta.POSTFIX:  # all of Exim counts as outbound
+            states[tuple(key)] = states.get(tuple(key), {}) | state
+    # A direction is missing where its reader saw nothing of the host.
+    nothing = PostfixBothWays(None).carry()
+    return [[*key, nothing | state if key[0] == Mta.POSTFIX else state] for key, state in states.items()]

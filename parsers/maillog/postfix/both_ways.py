@@ -17,8 +17,7 @@ class PostfixBothWays:
     """
     The state of one reporting host; see :class:`maillog.model.DeliveryReader`.
 
-    ``internet``: networks that count as internet wherever they are. ``only``: read one direction, and keep the state of
-    the other one as it is.
+    ``internet``: networks that count as internet wherever they are. ``only``: read and carry one direction.
     """
 
     def __init__(self, host: str | None, internet: tuple[IpNetwork, ...] = (), only: Direction | None = None) -> None:
@@ -54,18 +53,16 @@ class PostfixBothWays:
 
     def carry(self) -> JsonValue:
         """Return the state as JSON."""
-        return self.outbound.carry() | {_INBOUND: self.inbound.carry()}
-
-    @staticmethod
-    def joined(outbound: JsonValue, inbound: JsonValue) -> JsonValue:
-        """Return the state of both directions, each from a reader that read only that one."""
-        return outbound | {_INBOUND: inbound[_INBOUND]}
+        outbound = self.outbound.carry() if self._outward else {}
+        return outbound | ({_INBOUND: self.inbound.carry()} if self._inward else {})
 
     def restore(self, carry: JsonValue) -> None:
         """Put back what :meth:`carry` gave. Raises CarryError where it does not fit."""
-        self.outbound.restore(carry)
         try:
-            if _INBOUND in carry:  # states of versions before know none
+            # A reader of one direction carries no other; states of versions before know no inbound one.
+            if self._outward and carry.keys() - {_INBOUND}:
+                self.outbound.restore(carry)
+            if self._inward and _INBOUND in carry:
                 self.inbound.restore(carry[_INBOUND])
         except (KeyError, TypeError, ValueError) as error:
             raise CarryError("A saved state of a Postfix log cannot be read by this version.") from error

@@ -23,7 +23,9 @@ FAILED_LIMIT = 20
 # max_idle, and the longest that smtp(8) may stay silent within one request (several time limits of 300 s, or 600 s).
 MAX_IDLE = 100 * SECOND
 PROCESS_IDLE = 20 * 60 * SECOND
-GONE = -(1 << 62)
+SWEEP_EVERY = 2 * PROCESS_IDLE
+_FOREVER = 1 << 62
+GONE = -_FOREVER
 """When a process was seen that is no longer known: so whoever still holds it never takes it for a living one."""
 # Whole seconds, and the time that a line takes to the logger. Lines of later recipients may stand behind many others.
 FIRST_SLACK = 3 * SECOND
@@ -122,12 +124,19 @@ class Process:
 
 
 class Processes:
-    """The processes that were seen lately, by tag and number."""
+    """
+    The processes that were seen lately, by tag and number.
+
+    Those that left long ago are swept out now and then, or a busy server would carry thousands of them.
+    """
 
     def __init__(self) -> None:
         self.known: dict[tuple[str | None, str, int | None], Process] = {}
         self.births = 0
         """How many processes have been seen; the running number of the last one."""
+        self._swept = 0
+        self._last_of_swept = -_FOREVER
+        """When the last of all that were swept out was seen."""
 
     def get(self, key: tuple[str | None, str, int | None], time: int, setup: float = 0) -> Process:
         """
@@ -142,11 +151,22 @@ class Processes:
             return process
         if process is not None:
             self._remove(key)
+        if abs(time - self._swept) > SWEEP_EVERY:
+            self._sweep(time)
         if len(self.known) >= PROCESS_LIMIT:
             self._remove(next(iter(self.known)))
         self.births += 1
         process = self.known[key] = Process(self.births, time)
+        # With a clock that went back it may be one that was swept out, in the middle of its work.
+        process.doubtful_birth = time - self._last_of_swept < PROCESS_IDLE
         return process
+
+    def _sweep(self, now: int) -> None:
+        """Forget the processes that :meth:`get` would not take for the same ones, if the clock goes on."""
+        self._swept = now
+        for key in [key for key, process in self.known.items() if now - process.seen > SWEEP_EVERY]:
+            self._last_of_swept = max(self._last_of_swept, self.known[key].seen)
+            self._remove(key)
 
     def forget(self, instance: str | None = None) -> None:
         """Forget the processes of an instance, or all."""
@@ -160,12 +180,14 @@ class Processes:
         """Return the state as JSON."""
         return {
             "births": self.births,
+            "swept": [self._swept, self._last_of_swept],
             "known": [[*key, _process_to_json(process)] for key, process in self.known.items()],
         }
 
     def restore(self, state: JsonValue) -> None:
         """Put back what :meth:`carry` gave; raises the errors of a wrong shape."""
         self.births = state["births"]
+        self._swept, self._last_of_swept = state.get("swept", (0, -_FOREVER))  # states of versions before know none
         self.known = {
             (instance, program, pid): _process_from_json(process) for instance, program, pid, process in state["known"]
         }
@@ -177,19 +199,20 @@ def belongs(name: str | None, instance: str | None) -> bool:
 
 
 _PROCESS = tuple(one.name for one in fields(Process))
+_ALWAYS = ("born", "seen")
 _SESSION = tuple(one.name for one in fields(Session))
 
 
 def _process_to_json(process: Process) -> JsonValue:
-    # There may be thousands, and dataclasses.asdict() would copy all that they hold.
-    value = {name: getattr(process, name) for name in _PROCESS}
+    # There may be thousands, and most say little: what is as in a new process is left out.
+    value = {name: one for name in _PROCESS if (one := getattr(process, name)) or name in _ALWAYS}
     if process.session:
         value["session"] = {name: getattr(process.session, name) for name in _SESSION}
     return value
 
 
 def _process_from_json(value: JsonValue) -> Process:
-    session = value["session"]
+    session = value.get("session")
     if session:
         session = Session(
             **session
@@ -202,7 +225,7 @@ def _process_from_json(value: JsonValue) -> Process:
         **value
         | {
             "session": session,
-            "trouble": value["trouble"] and Cause(value["trouble"]),
+            "trouble": Cause(value["trouble"]) if value.get("trouble") else None,
         }
     )
 

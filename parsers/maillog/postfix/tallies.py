@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 from maillog.counts import Counts, group_of
 from maillog.model import Delivery
 
-_LIMIT = 20_000
+_LIMIT = 10_000
 
 
 class Tally:

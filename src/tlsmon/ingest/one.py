@@ -114,9 +114,9 @@ class LogIngest:
         except DamagedSourceError:
             raise  # nothing of it is certain, and a good copy of the log can follow
         except UnreadableSourceError:
-            self._commit(family)
+            self._commit(family, self._rest)
             raise
-        self._commit(family)
+        self._commit(family, self._rest)
 
     def _waited(self, stop: Stop) -> Iterator[bytes]:
         while not stop.requested:
@@ -162,9 +162,10 @@ class LogIngest:
             listeners.unread(self._place.name, line)
         return reading.consumed
 
-    def _commit(self, family: str | None) -> None:
+    def _commit(self, family: str | None, rest: bytes = b"") -> None:
+        """Commit what was read; ``rest``: an unfinished line at the end of the log counts as far as it is there."""
         provisional = Rollup(provisional=True)
-        provisional.add(self._reader.held(self._rest))
+        provisional.add(self._reader.held(rest))
         held = provisional.rows()
         self._counts.merge(self._reader.take())
         decided, self._counts = self._counts, Counts()

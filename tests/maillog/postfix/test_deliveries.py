@@ -235,11 +235,11 @@ class TestBeginningAndLoss:
     @pytest.mark.parametrize("loss", [(), (LOSSES[0],)])
     def test_start_of_another_instance_is_no_beginning(self, loss: tuple[str, ...]) -> None:
         """Where the log begins anew, at its top or after a loss, the start of an instance says nothing of another."""
-        at, other = Clock(), {"instance": "postfix-out"}
+        at = Clock()
         slow = "delay=30, delays=0.02/0.03/20/9"
         lines = [at("x").replace("postfix/x", line) for line in loss]
         lines += [
-            at(START, **other), at(tls(OTHER, pid=2)), at(to("AAAAAA0001", OTHER, pid=2)),
+            at(START, instance="postfix-out"), at(tls(OTHER, pid=2)), at(to("AAAAAA0001", OTHER, pid=2)),
             at(to("AAAAAA0002", pid=9, delays=slow)),
             at(tls(OTHER, pid=3)), at(to("AAAAAA0003", OTHER, pid=3)),
         ]  # fmt: skip
@@ -313,6 +313,31 @@ class TestProcessNumbers:
             at(to("AAAAAA0005", OTHER, pid=3)),
         ]
         assert securities(*lines) == ["unknown", "encrypted"]
+
+
+class TestSweep:
+    """Processes that left long ago are forgotten, and no process in the middle of its work becomes a new one."""
+
+    def test_forgotten(self) -> None:
+        """What is carried of processes does not grow with the day, nor does it change what is read."""
+        at, reader = Clock("00:00:00"), LogReader(SETTINGS)
+        lines = [at(START)]
+        for number in range(1_000):
+            lines += [at(tls(pid=number), 59), at(to(pid=number))]
+        found = reader.read(log(*lines)).deliveries
+        ((*_, state),) = reader.carry()["readers"]
+        assert len(state["processes"]["known"]) <= 81  # of 80 minutes
+        assert {delivery.tls.security for delivery in found} == {Security.ENCRYPTED}
+
+    @pytest.mark.parametrize("back", [0, 4, 19])
+    def test_clock_goes_ahead_and_back(self, back: int) -> None:
+        """A session that a sweep by a wrong clock forgot does not look like none."""
+        at = Clock()
+        lines = [at(START), at(tls(OTHER, pid=2)), at(to("AAAAAA0001", OTHER, pid=2)), at(tls(pid=1))]
+        ahead = Clock("23:00:00")
+        lines += [ahead(to("AAAAAA0009", OTHER, pid=77)), at(to(pid=1), back * 60)]
+        lines += [at(tls(OTHER, pid=3)), at(to("AAAAAA0003", OTHER, pid=3))]
+        assert securities(*lines)[1] == "unknown"
 
 
 class TestInstances:

@@ -224,6 +224,9 @@ class DeliveryReader(Protocol):
     def held(self) -> list[Delivery]:
         """Return what is still being waited for, judged as if the log ended here. Does not change the state."""
 
+    def missed(self) -> list[Delivery]:
+        """Note that lines are missing here, nobody knows which; return what is decided by that."""
+
     def carry(self) -> JsonValue:
         """Return the whole state as JSON."""
 

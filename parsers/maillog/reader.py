@@ -141,10 +141,17 @@ class LogReader:
             "skipping": self._skipping,
         }
 
-    def next_log(self) -> None:
-        """Go on with the log that follows this one after rotation: numbers and offsets begin anew."""
+    def next_log(self, *, missing: bool = False) -> None:
+        """
+        Go on with the log that follows this one after rotation: numbers and offsets begin anew.
+
+        ``missing``: it does not follow directly, so that some lines are not here. What is decided by that is counted.
+        """
         self._lines = self._offset = 0
         self._skipping = False
+        if missing:
+            decided = [delivery for reader in self._readers.values() for delivery in reader.missed()]
+            self._counts.add(self._scoped(decided))
 
     # --- lines ------------------------------------------------------------------------------------------------------
     def _skip(self, piece: bytes) -> int:

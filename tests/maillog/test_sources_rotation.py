@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from maillog.errors import UnreadableSourceError
-from maillog.sources import expand, family, rotated_siblings
+from maillog.sources import adjacent, expand, family, rotated_siblings
 
 
 class TestExpand:
@@ -80,3 +80,38 @@ class TestRotation:
         assert rotated_siblings("-") == []
         with pytest.raises(UnreadableSourceError, match=r"^/no/mail\.log: its folder cannot be listed \(No such file"):
             rotated_siblings("/no/mail.log")
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "expected"),
+    [
+        ("mail.log.1", "mail.log", True),
+        ("mail.log.2.gz", "mail.log.1", True),
+        ("mail.log.0", "mail.log", True),
+        ("mail.log.1", "mail.log.0", True),
+        ("mail.log.2.gz", "mail.log", False),
+        ("mail.log.4.gz", "mail.log.2.gz", False),
+        ("mainlog.10", "mainlog.09", True),
+        ("mail.log-20261101.gz", "mail.log", True),
+        ("mail.log-20261101", "mail.log-20261103", True),
+    ],
+)
+def test_adjacent(tmp_path: Path, earlier: str, later: str, expected: bool) -> None:
+    """A number that is missing is a log that is missing; dates alone do not tell."""
+    assert adjacent(str(tmp_path / earlier), str(tmp_path / later)) is expected
+
+
+@pytest.mark.parametrize(
+    ("earlier", "there", "later"),
+    [
+        ("mail.log-20261101.gz", "mail.log-20261102.gz", "mail.log"),
+        ("mail.log-20261101", "mail.log-20261102.gz", "mail.log-20261103"),
+        ("mail.log.1", "mail.log.0", "mail.log"),
+    ],
+)
+def test_not_adjacent_where_another_is_between(tmp_path: Path, earlier: str, there: str, later: str) -> None:
+    """A file that was rotated between two others shows that they do not follow each other."""
+    (tmp_path / "mail.log-20261031").touch()
+    assert adjacent(str(tmp_path / earlier), str(tmp_path / later))
+    (tmp_path / there).touch()
+    assert not adjacent(str(tmp_path / earlier), str(tmp_path / later))

@@ -26,6 +26,10 @@ class EximBothWays:
         """Return what waits, judged as if the log ended here."""
         return self.outbound.held()
 
+    def missed(self) -> list[Delivery]:
+        """Note that lines are missing here; return what is decided by that."""
+        return self.outbound.missed()
+
     def carry(self) -> JsonValue:
         """Return the state as JSON."""
         return self.outbound.carry()

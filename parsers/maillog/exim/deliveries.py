@@ -160,6 +160,13 @@ class EximDeliveries:
         twin.restore(self.carry())
         return [*twin._finish_all(), *twin._logging.held()]
 
+    def missed(self) -> list[Delivery]:
+        """Note that lines are missing here: the settings may be others from here; return what is decided by that."""
+        decided = [delivery for queue_id in list(self.runs) for delivery in self.finish(queue_id, whole=False)]
+        decided += self._logging.boundary()
+        self.version = self._daemon = self._last_proof = None
+        return decided
+
     # --- events ------------------------------------------------------------------------------------------------------
     def _attempt(self, event: Attempt, time: datetime) -> list[Delivery]:
         if event.reason is not None and not event.reason.attempted:

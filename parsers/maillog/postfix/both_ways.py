@@ -51,6 +51,11 @@ class PostfixBothWays:
         held = self.outbound.held() if self._outward else []
         return held + (self.inbound.held() if self._inward else [])
 
+    def missed(self) -> list[Delivery]:
+        """Note that lines are missing here; return what is decided by that."""
+        decided = self.outbound.missed() if self._outward else []
+        return decided + ([*self.inbound.lines_lost(None), *self.inbound.settings_read()] if self._inward else [])
+
     def carry(self) -> JsonValue:
         """Return the state as JSON."""
         outbound = self.outbound.carry() if self._outward else {}

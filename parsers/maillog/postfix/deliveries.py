@@ -324,12 +324,22 @@ class PostfixDeliveries:
                 if started:
                     self.processes.forget(record.instance)
                     self.whole.starts(record.instance, record.time)
-                births = self.processes.births
-                return [delivery for logging in self.logging.values() for delivery in logging.boundary(births)]
+                return [*self._settings_read()]
             case LinesLost(lasting):
                 self.processes.forget()
                 self.whole.loses(record.time, lasting=lasting)
         return []
+
+    def _settings_read(self) -> list[Delivery]:
+        """Begin a new period: settings may be others from here."""
+        births = self.processes.births
+        return [delivery for logging in self.logging.values() for delivery in logging.boundary(births)]
+
+    def missed(self) -> list[Delivery]:
+        """Note that lines are missing here: it is as if the log began with the next one."""
+        self.processes.forget()
+        self.whole = Whole()
+        return self._settings_read()
 
     def tls_logging(self, tag: tuple[str | None, str]) -> TlsLogging | None:
         """Return what is known of a tag; None where the log has more tags than any host could have."""

@@ -206,8 +206,8 @@ class Inbound:
             service.took_encrypted = service.took_clear = False
         return found
 
-    def lines_lost(self, until: datetime) -> list[Delivery]:
-        """Forget who holds which session: lines were lost, and may be until a time."""
+    def lines_lost(self, until: datetime | None) -> list[Delivery]:
+        """Forget who holds which session: lines were lost, and may be until a time (None: no more)."""
         self._lossy_until = until
         return [delivery for server in self.servers.forget() for delivery in self._end(server)]
 

@@ -91,6 +91,25 @@ def rotated_siblings(path: str) -> list[str]:
     return _of_family(files, base)
 
 
+def adjacent(earlier: str, later: str) -> bool:
+    """
+    Tell whether one log of a family was rotated just before another, as far as names tell.
+
+    With numbers the next one is missing or not; with dates only a file that is still there shows that one was between.
+    """
+    first, second = (_taken_apart(path.rpartition("/")[2]) for path in (earlier, later))
+    if first.number is not None and first.date == second.date:
+        # newsyslog begins with .0, logrotate with .1
+        following = (first.number - 1,) if second.number is not None or first.number > 1 else (None,)
+        if second.number not in following:
+            return False
+    try:
+        between = (_taken_apart(path.rpartition("/")[2]) for path in rotated_siblings(later))
+        return not any(first.age < one.age < second.age for one in between)
+    except UnreadableSourceError:
+        return True
+
+
 def _of_family(names: Sequence[str], base: str) -> list[str]:
     """Return those whose last part was ``base`` before rotation, the oldest first."""
     rotated = [(_taken_apart(name.rpartition("/")[2]), name) for name in names]

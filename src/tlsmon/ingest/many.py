@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 
 from maillog.errors import CarryError, UnreadableSourceError
 from maillog.reading import ReadSettings
-from maillog.sources import Log, expand, open_log
+from maillog.sources import Log, adjacent, expand, open_log
 from tlsmon.errors import TlsmonError
 from tlsmon.ingest.families import Candidate, candidate, grouped
 from tlsmon.ingest.identity import Place, place_of
@@ -70,6 +70,15 @@ def families(names: Sequence[str], settings: ReadSettings) -> tuple[list[list[Ca
     return grouped(candidate(name, settings) for name in found), problems
 
 
+class Previous(NamedTuple):
+    """The log of a family that was read before, in this call."""
+
+    log: str | None
+    """None: none was."""
+    directly: bool
+    """The one that is read now follows it, or what the store knows as the latest, without a log between."""
+
+
 class Ingest:
     """One call: logs in, report out. Use once."""
 
@@ -108,16 +117,20 @@ class Ingest:
         logs, warning = completed(group, self._positions, self._settings)
         if warning:
             self._warnings.append(warning)
+        directly = warning is None
         for number, log in enumerate(logs):
             if self._listeners.stop.requested:
                 return
             complete = any(later.begun for later in logs[number + 1 :])
+            directly = directly and (not number or adjacent(logs[number - 1].name, log.name))
             try:
-                previous = self._with_retries(log, previous, complete=complete) or previous
+                previous = self._with_retries(log, Previous(previous, directly), complete=complete) or previous
+                directly = True
             except UnreadableSourceError as error:
                 self._problems.append(str(error))
+                directly = False
 
-    def _with_retries(self, log: Candidate, previous: str | None, *, complete: bool) -> str | None:
+    def _with_retries(self, log: Candidate, previous: Previous, *, complete: bool) -> str | None:
         """Read one log; begin again where another process was faster. Return the log's identity."""
         for attempt in range(_ATTEMPTS):
             with open_log(log.name) as opened:
@@ -133,7 +146,7 @@ class Ingest:
             hint="Let only one tlsmon read a log, then run this again; nothing was counted twice.",
         )
 
-    def _read_log(self, log: Log, as_candidate: Candidate, previous: str | None, *, complete: bool) -> str | None:
+    def _read_log(self, log: Log, as_candidate: Candidate, previous: Previous, *, complete: bool) -> str | None:
         place = place_of(log, self._positions, self._settings.host)
         if place is None:
             self._logs.append(LogReport(log.name))
@@ -148,19 +161,21 @@ class Ingest:
         self._run(self._new_ingest(log, place, predecessor), log, place, family, complete=complete)
         return place.log
 
-    def _continued(self, log: Candidate, place: Place, previous: str | None) -> tuple[str | None, Predecessor | None]:
+    def _continued(self, log: Candidate, place: Place, previous: Previous) -> tuple[str | None, Predecessor | None]:
         """Return the family that a new log is now the latest of, if so, and the log that it follows, if any."""
         if place.bookmark is not None or log.family is None:
             return None, None
         latest = self._positions.latest_of(log.family)
-        before = previous or latest
+        before = previous.log or latest
         bookmark = self._positions.bookmark(before) if before else None
         if before is None or bookmark is None:
             return log.family, None
         if log.older_than(bookmark):
             return None, None
         family = log.family if latest in (None, before) else None
-        return family, Predecessor(before, bookmark) if bookmark.carry is not None else None
+        if bookmark.carry is None:
+            return family, None
+        return family, Predecessor(before, bookmark, previous.directly)
 
     def _new_ingest(self, log: Log, place: Place, predecessor: Predecessor | None) -> LogIngest:
         settings = self._settings._replace(latest=log.latest)

@@ -58,6 +58,8 @@ class Predecessor:
 
     log: str
     bookmark: Bookmark
+    directly: bool = True
+    """Nothing was written between them, as far as is known."""
 
 
 class LogIngest:
@@ -75,7 +77,7 @@ class LogIngest:
         self._settings = settings
         reader = LogReader(settings, state.carry if state else None)
         if predecessor:
-            reader.next_log()
+            reader.next_log(missing=not predecessor.directly)
         self._reader: LogReader | Halves = reader
         self._held: Sequence[Row] = state.held if state else ()
         self._trail = Trail(place.bookmark, place.window)

@@ -188,6 +188,19 @@ def test_daemon_start_begins_a_new_period() -> None:
     assert security(SENT, DONE, STARTED, clear(1), STARTED, SENT) == [Security.ENCRYPTED, UNKNOWN, Security.ENCRYPTED]
 
 
+def test_missing_lines_begin_a_new_period() -> None:
+    """Where lines are missing the settings may have changed, and a run may have had sessions that are not there."""
+    reader = EximDeliveries(SOURCE)
+    found = feed(reader, [SENT, DONE, clear(1)])
+    found += feed(reader, [f"{numbered(5)} => u@g.example {RT} {MX} {X13} CV=yes"])
+    found += reader.missed()
+    found += feed(reader, [clear(2), SENT]) + list(reader.held())
+    tls = [delivery.tls for delivery in found if isinstance(delivery, Delivery)]
+    clear_ones = [one.evidence for one in tls if one.security is PLAINTEXT]
+    assert clear_ones == [Evidence.CORRELATED, Evidence.INFERRED], "the second one is at the edge of the new period"
+    assert [one.authentication for one in tls if one.security is Security.ENCRYPTED] == [VERIFIED, None, VERIFIED]
+
+
 def test_arrival_does_not_make_a_proof_older() -> None:
     """What a daemon read at its start does not replace what a delivery showed just now."""
     assert security((0, STARTED), (20_000, SENT), (20_001, ARRIVAL), (20_002, clear(1)))[1] is PLAINTEXT

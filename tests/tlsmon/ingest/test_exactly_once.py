@@ -202,6 +202,25 @@ def test_session_crosses_the_rotation(tmp_path: Path, store: Path) -> None:
     assert {"encrypted"} == {row.key.security for row in contents(store)}
 
 
+@pytest.mark.parametrize("between", [None, b"", gzip.compress(day(3000))[:-100]])
+@pytest.mark.parametrize("calls", [1, 2])
+def test_log_that_is_missing_between(tmp_path: Path, store: Path, between: bytes | None, calls: int) -> None:
+    """Where a log is missing between two, or breaks off, what it may have held is not taken for absent."""
+    crossing = encrypted(30_000, 77)
+    cut = crossing.rindex(b"\n", 0, len(crossing) - 1) + 1
+    first, second, third = (tmp_path / name for name in ("mail.log.2", "mail.log.1", "mail.log"))
+    first.write_bytes(encrypted(0, 1) + encrypted(10, 1))
+    if between is not None:
+        second = second if not between else tmp_path / "mail.log.1.gz"
+        second.write_bytes(between or crossing[:cut])
+    third.write_bytes(crossing[cut:] + encrypted(30_100, 4))
+    logs = [log for log in (first, second, third) if log.exists()]
+    for group in [logs] if calls == 1 else [logs[:1], logs[1:]]:
+        ingest(store, *group)
+    (one,) = (row.key.security for row in contents(store) if row.key.mx_host == "mx77.example.org")
+    assert one == ("encrypted" if between == b"" else "unknown")
+
+
 def test_unfinished_last_line_of_a_rotated_log_counts(tmp_path: Path, store: Path) -> None:
     """The last line of a log that another one follows is whole even without a line end."""
     (tmp_path / "mail.log.1").write_bytes(encrypted(0)[:-1])

@@ -76,6 +76,15 @@ class Process:
     doubtful_birth: bool = False
     """It was silent for long, so it may be another process under the same number: when it was born is not known."""
 
+    def inherit(self, other: "Process") -> None:
+        """
+        Take over the request that another process under the same number served.
+
+        Who was silent for very long is another process, but not if the clock was set: then that goes on.
+        """
+        self.session, self.queue_id = other.session, other.queue_id
+        self.trouble, self.failed = other.trouble, other.failed
+
     def serves(self, queue_id: str) -> None:
         """Note that a line names this queue id. A session that served another request is spent."""
         if queue_id != self.queue_id:
@@ -115,7 +124,7 @@ class Process:
             self.session = None
             return Tie.SILENT
         slack = FIRST_SLACK if session.request is None else LATER_SLACK
-        if time - session.time > round(attempt.setup * SECOND) + slack:
+        if not -LATER_SLACK <= time - session.time <= round(attempt.setup * SECOND) + slack:
             return Tie.DOUBTFUL
         if session.request not in (None, attempt.request):
             return Tie.DOUBTFUL
@@ -134,9 +143,10 @@ class Processes:
         self.known: dict[tuple[str | None, str, int | None], Process] = {}
         self.births = 0
         """How many processes have been seen; the running number of the last one."""
-        self._swept = 0
-        self._last_of_swept = -_FOREVER
-        """When the last of all that were swept out was seen."""
+        self._swept = self._swept_before = 0
+        """When processes were swept out last, and the time before."""
+        self._last_dropped = -_FOREVER
+        """When the last of all that were dropped was seen."""
 
     def get(self, key: tuple[str | None, str, int | None], time: int, setup: float = 0) -> Process:
         """
@@ -154,19 +164,30 @@ class Processes:
         if abs(time - self._swept) > SWEEP_EVERY:
             self._sweep(time)
         if len(self.known) >= PROCESS_LIMIT:
-            self._remove(next(iter(self.known)))
+            self._drop(next(iter(self.known)))
         self.births += 1
-        process = self.known[key] = Process(self.births, time)
-        # With a clock that went back it may be one that was swept out, in the middle of its work.
-        process.doubtful_birth = time - self._last_of_swept < PROCESS_IDLE
-        return process
+        new = self.known[key] = Process(self.births, time)
+        # If the clock went back, or there are too many, it may be one that was dropped in the middle of its work.
+        new.doubtful_birth = time - self._last_dropped < PROCESS_IDLE
+        if process is not None:
+            new.inherit(process)
+        return new
 
     def _sweep(self, now: int) -> None:
-        """Forget the processes that :meth:`get` would not take for the same ones, if the clock goes on."""
-        self._swept = now
-        for key in [key for key, process in self.known.items() if now - process.seen > SWEEP_EVERY]:
-            self._last_of_swept = max(self._last_of_swept, self.known[key].seen)
-            self._remove(key)
+        """
+        Forget the processes that were silent for long.
+
+        They were so before the last sweep but one as well: the clock may just have been set.
+        """
+        known = self.known.items()
+        for key in [key for key, one in known if one.seen < self._swept_before and now - one.seen > SWEEP_EVERY]:
+            self._drop(key)
+        self._swept_before, self._swept = self._swept, now
+
+    def _drop(self, key: tuple[str | None, str, int | None]) -> None:
+        """Forget a process that may still be there."""
+        self._last_dropped = max(self._last_dropped, self.known[key].seen)
+        self._remove(key)
 
     def forget(self, instance: str | None = None) -> None:
         """Forget the processes of an instance, or all."""
@@ -180,14 +201,15 @@ class Processes:
         """Return the state as JSON."""
         return {
             "births": self.births,
-            "swept": [self._swept, self._last_of_swept],
+            "swept": [self._swept, self._swept_before, self._last_dropped],
             "known": [[*key, _process_to_json(process)] for key, process in self.known.items()],
         }
 
     def restore(self, state: JsonValue) -> None:
         """Put back what :meth:`carry` gave; raises the errors of a wrong shape."""
         self.births = state["births"]
-        self._swept, self._last_of_swept = state.get("swept", (0, -_FOREVER))  # states of versions before know none
+        # States of versions before know none.
+        self._swept, self._swept_before, self._last_dropped = state.get("swept", (0, 0, -_FOREVER))
         self.known = {
             (instance, program, pid): _process_from_json(process) for instance, program, pid, process in state["known"]
         }

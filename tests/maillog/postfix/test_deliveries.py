@@ -326,18 +326,43 @@ class TestSweep:
             lines += [at(tls(pid=number), 59), at(to(pid=number))]
         found = reader.read(log(*lines)).deliveries
         ((*_, state),) = reader.carry()["readers"]
-        assert len(state["processes"]["known"]) <= 81  # of 80 minutes
+        assert len(state["processes"]["known"]) <= 122  # of two hours
         assert {delivery.tls.security for delivery in found} == {Security.ENCRYPTED}
 
     @pytest.mark.parametrize("back", [0, 4, 19])
-    def test_clock_goes_ahead_and_back(self, back: int) -> None:
+    @pytest.mark.parametrize("wrong", [1, 2, 3])
+    def test_clock_goes_ahead_and_back(self, back: int, wrong: int) -> None:
         """A session that a sweep by a wrong clock forgot does not look like none."""
         at = Clock()
         lines = [at(START), at(tls(OTHER, pid=2)), at(to("AAAAAA0001", OTHER, pid=2)), at(tls(pid=1))]
-        ahead = Clock("23:00:00")
-        lines += [ahead(to("AAAAAA0009", OTHER, pid=77)), at(to(pid=1), back * 60)]
+        for number in range(wrong):
+            lines += [Clock(f"2{number}:00:00")(to("AAAAAA0009", OTHER, pid=77 + number))]
+            lines += [at(to("AAAAAA0008", OTHER, pid=87 + number))]
+        lines += [at(to(pid=1), back * 60), at(tls(OTHER, pid=3)), at(to("AAAAAA0003", OTHER, pid=3))]
+        (one,) = (delivery for delivery in deliveries(*lines) if delivery.queue_id == QID)
+        assert one.tls.security.value == ("encrypted" if wrong == 1 and not back else "unknown")
+
+    @pytest.mark.parametrize("step", [-3 * 3600, -1800, 1800, 3 * 3600])
+    @pytest.mark.parametrize("other_line", [False, True])
+    def test_clock_is_set_within_a_session(self, step: int, other_line: bool) -> None:
+        """Where the clock is set between the lines of a request, its later ones do not look silent."""
+        at = Clock("14:00:00")
+        lines = [at(START, -6 * 3600), at(tls(OTHER, pid=2), 6 * 3600), at(to("AAAAAA0001", OTHER, pid=2))]
+        lines += [at(tls(pid=1)), at(tls(pid=5)), at(to(QID2, pid=5))]
+        lines += [at(to("AAAAAA0004", OTHER, pid=66), step)] * other_line
+        lines += [at(to(pid=1), 0 if other_line else step), at(to(QID2, pid=5, recipient="z@good.test"))]
         lines += [at(tls(OTHER, pid=3)), at(to("AAAAAA0003", OTHER, pid=3))]
-        assert securities(*lines)[1] == "unknown"
+        found = [one.tls.security.value for one in deliveries(*lines) if one.queue_id in (QID, QID2)]
+        assert len(found) == 3
+        assert "plaintext" not in found
+
+    def test_too_many_processes(self) -> None:
+        """Nor does the session of a process that had to be forgotten because there are too many."""
+        at = Clock()
+        lines = [at(START), at(tls(OTHER, pid=2)), at(to("AAAAAA0001", OTHER, pid=2)), at(tls(pid=1))]
+        lines += [at(to("AAAAAA0002", OTHER, pid=100 + number), 0) for number in range(PROCESS_LIMIT)]
+        lines += [at(to(pid=1)), at(tls(OTHER, pid=3)), at(to("AAAAAA0003", OTHER, pid=3))]
+        assert securities(*lines)[-2] == "unknown"
 
 
 class TestInstances:

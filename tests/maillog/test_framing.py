@@ -199,6 +199,19 @@ class TestZone:
         offsets = [time[-6:] for time in times(*stamps, zone=BERLIN)]
         assert offsets == ["+02:00", "+02:00", "+01:00", "+01:00", "+01:00", "+01:00"]
 
+    def test_hour_that_comes_twice_in_iso_stamps(self) -> None:
+        """The same for ISO 8601 stamps that have no offset."""
+        reader = framer(BERLIN)
+        lines = [f"2026-10-25T02:{minute}:00 mail postfix/smtp[1]: x".encode() for minute in ("10", "59", "00", "30")]
+        records = [reader.frame(line) for line in lines]
+        offsets = [record.time.isoformat()[-6:] for record in records if isinstance(record, Record)]
+        assert offsets == ["+02:00", "+02:00", "+01:00", "+01:00"]
+
+    def test_five_minutes_inside_of_one(self) -> None:
+        """What counts as disorder ends at a second, also where the line before is of the same minute."""
+        stamps = ["Oct 25 02:15:30", "Oct 25 02:10:59", "Oct 25 02:10:05"]
+        assert [time[-6:] for time in times(*stamps, zone=BERLIN)] == ["+02:00", "+02:00", "+01:00"]
+
     def test_a_little_out_of_order(self) -> None:
         """Lines that stand some seconds too late do not begin the second run."""
         assert [time[-6:] for time in times("Oct 25 02:10:00", "Oct 25 02:09:58", zone=BERLIN)] == ["+02:00"] * 2
@@ -314,6 +327,36 @@ def test_year_carries_over_a_cut() -> None:
     record = after.frame(b"Jan  1 10:00:00 mail postfix/smtp[1]: x")
     assert isinstance(record, Record)
     assert record.time == datetime(2021, 1, 1, 10, tzinfo=UTC)
+
+
+def test_state_of_an_older_version() -> None:
+    """It had one latest time for loggers and Exim; a newer state has what an older version asks for."""
+    reader, state = framer(BERLIN), {"last": "2026-10-25T02:50:00+02:00", "parts": {}}
+    reader.restore(state)
+    record = reader.frame(b"2026-10-25 02:10:00 1wFXyz-0000Ab-Cd Completed")
+    assert isinstance(record, Record)
+    assert record.time.isoformat() == "2026-10-25T02:10:00+01:00"
+    assert state.keys() <= reader.carry().keys()
+
+
+@pytest.mark.parametrize(
+    ("line", "near"),
+    [
+        (b"Oct 24 23:00:00 mail x: y", True),
+        (b"<22>Oct 26 01:00:00 mail x: y", True),
+        (b"2026-03-29T00:00:00 mail x: y", True),
+        (b"2026-10-25 02:00:00 1wFXyz-0000Ab-Cd Completed", True),
+        (b"Oct  5 02:00:00 mail x: y", False),
+        (b"Nov  3 02:00:00 mail postfix/smtp[4711]: warning: Oct 25 02:00:00", False),
+        (b"2025-10-26T00:00:00 mail x: y", False),
+    ],
+)
+def test_days_around_a_change_of_the_clock(line: bytes, near: bool) -> None:
+    """They are known by any stamp at the beginning of a line; far from there it does not matter what others read."""
+    between = b"Aug  1 00:00:00 mail x: y\n" * 2_000
+    reader = framer(BERLIN, latest=datetime(2026, 8, 1, tzinfo=UTC))
+    assert reader.is_near_change(between + (line + b"\n") * 1_000 + between) is near
+    assert not framer(UTC).is_near_change(line)
 
 
 def mutated(line: str) -> st.SearchStrategy[bytes]:

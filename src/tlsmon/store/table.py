@@ -178,15 +178,24 @@ class Table:
     def bring_up_to_date(self) -> None:
         """Give a table of an older version the columns that it lacks. Raises StoreError."""
         with explained(self.location):
-            missing = self._missing()
-            if missing:
-                # Nobody is kept from reading: the new column is null in all rows that there are.
-                fields = [Field(column, PrimitiveType("string"), nullable=True) for column in missing]
-                self._table.alter.add_columns(fields)
-            if _version(self._table, self._layout) != self._layout.version:
-                properties = {self._layout.version_property: str(self._layout.version)}
-                self._table.alter.set_table_properties(properties, raise_if_not_exists=False)
+            for _ in range(_COMMIT_RETRIES):
+                try:
+                    self._alter()
+                except CommitFailedError:  # another process does the same, or commits rows
+                    self._table.update_incremental()
+                else:
+                    break
             self._table.update_incremental()
+
+    def _alter(self) -> None:
+        missing = self._missing()
+        if missing:
+            # Nobody is kept from reading: the new column is null in all rows that there are.
+            fields = [Field(column, PrimitiveType("string"), nullable=True) for column in missing]
+            self._table.alter.add_columns(fields)
+        if _version(self._table, self._layout) != self._layout.version:
+            properties = {self._layout.version_property: str(self._layout.version)}
+            self._table.alter.set_table_properties(properties, raise_if_not_exists=False)
 
     def compact(self) -> bool:
         """
@@ -207,7 +216,8 @@ class Table:
 def _create(location: str, layout: Layout) -> None:
     if not is_remote(location):
         Path(location).mkdir(parents=True, exist_ok=True)
-    # Another process may create it at the same time: then there is one, which is all that is wanted.
+    # Another process may create it at the same time: then there is one, which is all that is wanted. Without retries,
+    # which would put a second beginning on top of it: whoever has the table open then could not commit any more.
     with contextlib.suppress(CommitFailedError):
         DeltaTable.create(
             location,
@@ -217,6 +227,7 @@ def _create(location: str, layout: Layout) -> None:
             description=layout.description,
             configuration={layout.version_property: str(layout.version)},
             storage_options=table_options(location),
+            commit_properties=CommitProperties(max_commit_retries=0),
             raise_if_key_not_exists=False,
         )
 

@@ -329,36 +329,6 @@ def test_year_carries_over_a_cut() -> None:
     assert record.time == datetime(2021, 1, 1, 10, tzinfo=UTC)
 
 
-def test_state_of_an_older_version() -> None:
-    """It had one latest time for loggers and Exim; a newer state has what an older version asks for."""
-    reader, state = framer(BERLIN), {"last": "2026-10-25T02:50:00+02:00", "parts": {}}
-    reader.restore(state)
-    record = reader.frame(b"2026-10-25 02:10:00 1wFXyz-0000Ab-Cd Completed")
-    assert isinstance(record, Record)
-    assert record.time.isoformat() == "2026-10-25T02:10:00+01:00"
-    assert state.keys() <= reader.carry().keys()
-
-
-@pytest.mark.parametrize(
-    ("line", "near"),
-    [
-        (b"Oct 24 23:00:00 mail x: y", True),
-        (b"<22>Oct 26 01:00:00 mail x: y", True),
-        (b"2026-03-29T00:00:00 mail x: y", True),
-        (b"2026-10-25 02:00:00 1wFXyz-0000Ab-Cd Completed", True),
-        (b"Oct  5 02:00:00 mail x: y", False),
-        (b"Nov  3 02:00:00 mail postfix/smtp[4711]: warning: Oct 25 02:00:00", False),
-        (b"2025-10-26T00:00:00 mail x: y", False),
-    ],
-)
-def test_days_around_a_change_of_the_clock(line: bytes, near: bool) -> None:
-    """They are known by any stamp at the beginning of a line; far from there it does not matter what others read."""
-    between = b"Aug  1 00:00:00 mail x: y\n" * 2_000
-    reader = framer(BERLIN, latest=datetime(2026, 8, 1, tzinfo=UTC))
-    assert reader.is_near_change(between + (line + b"\n") * 1_000 + between) is near
-    assert not framer(UTC).is_near_change(line)
-
-
 def mutated(line: str) -> st.SearchStrategy[bytes]:
     """Return the line with some of its bytes replaced."""
     return st.tuples(st.integers(0, len(line)), st.binary(max_size=5)).map(

@@ -17,6 +17,8 @@ from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
 
+import zstandard
+
 from bench import history
 from bench.contenders import Contender, Logs, contenders, missing
 from bench.exim_log import EximLog
@@ -53,20 +55,23 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--log", choices=("postfix", "gzip", "exim"), help="measure only with this log")
+    parser.add_argument("--log", choices=("postfix", "gzip", "zstd", "exim"), help="measure only this one")
     parser.add_argument("--scratch", help="a folder with room for the logs")
     parser.add_argument("--only-logs", action="store_true", help="write postfix.log and exim.log here and end")
     return parser.parse_args()
 
 
 def _write(folder: Path, deliveries: int, seed: int) -> Logs:
-    logs = Logs(folder / "mail.log", folder / "mainlog", folder / "mail.log.gz", folder / "scratch")
+    names = ("mail.log", "mainlog", "mail.log.gz", "mail.log.zst", "scratch")
+    logs = Logs(*(folder / name for name in names))
     logs.scratch.mkdir()
     for path, kind in ((logs.postfix, PostfixLog), (logs.exim, EximLog)):
         with path.open("w") as file:
             file.writelines(kind(World(seed), deliveries).lines())
-    with logs.postfix.open("rb") as plain, gzip.open(logs.compressed, "wb", compresslevel=6) as packed:
+    with logs.postfix.open("rb") as plain, gzip.open(logs.gzip, "wb", compresslevel=6) as packed:
         shutil.copyfileobj(plain, packed, 1 << 20)
+    with logs.postfix.open("rb") as plain, logs.zstd.open("wb") as packed:
+        zstandard.ZstdCompressor().copy_stream(plain, packed)
     return logs
 
 
@@ -110,6 +115,26 @@ def _show(some: list[Contender], rounds: list[dict[Contender, Sample]], deliveri
             )
         )
     history.append(lines)
+    _show_compressed(some, rounds)
+
+
+def _show_compressed(some: list[Contender], rounds: list[dict[Contender, Sample]]) -> None:
+    """Show what a log costs compressed, in time of the same log as it is."""
+    ours = {one.log: one for one in some if one.ours}
+    for log in ("gzip", "zstd"):
+        if {"postfix", log} <= ours.keys():
+            plain, packed = ours["postfix"], ours[log]
+            ratio, cpu = (
+                statistics.median(values)
+                for values in zip(
+                    *(
+                        (found[packed].seconds / found[plain].seconds, found[packed].cpu / found[plain].cpu)
+                        for found in rounds
+                    ),
+                    strict=True,
+                )
+            )
+            print(f"\nthe Postfix log as {log}: {ratio:.2f} of the time of the plain one, {cpu:.2f} of its cpu")
 
 
 if __name__ == "__main__":

@@ -22,8 +22,9 @@ class Logs(NamedTuple):
 
     postfix: Path
     exim: Path
-    compressed: Path
-    """The Postfix log as gzip."""
+    gzip: Path
+    zstd: Path
+    """The Postfix log, compressed."""
     scratch: Path
 
 
@@ -32,7 +33,7 @@ class Contender(NamedTuple):
 
     name: str
     log: str
-    """``postfix``, ``exim`` or ``gzip``."""
+    """``postfix``, ``exim``, or ``gzip`` or ``zstd`` for the Postfix log compressed."""
     command: Callable[[Logs], list[str]]
     ours: bool = False
 
@@ -52,8 +53,10 @@ def contenders() -> Iterator[Contender]:
     )
     yield from _installed("grep", "postfix", lambda logs: ["grep", "-c", "/smtp\\[", str(logs.postfix)], "grep -c")
     yield from _installed("wc", "postfix", lambda logs: ["wc", "-l", str(logs.postfix)], "wc -l")
-    yield Contender("tlsmon ingest", "gzip", lambda logs: [tlsmon, "ingest", str(logs.compressed)], ours=True)
-    yield from _installed("gzip", "gzip", lambda logs: ["gzip", "-dc", str(logs.compressed)], "gzip -dc")
+    yield Contender("tlsmon ingest", "gzip", lambda logs: [tlsmon, "ingest", str(logs.gzip)], ours=True)
+    yield from _installed("gzip", "gzip", lambda logs: ["gzip", "-dc", str(logs.gzip)], "gzip -dc")
+    yield Contender("tlsmon ingest", "zstd", lambda logs: [tlsmon, "ingest", str(logs.zstd)], ours=True)
+    yield from _installed("zstd", "zstd", lambda logs: ["zstd", "-dc", str(logs.zstd)], "zstd -dc")
     yield Contender("tlsmon ingest", "exim", lambda logs: [tlsmon, "ingest", str(logs.exim)], ours=True)
     yield from _installed("eximstats", "exim", lambda logs: ["eximstats", str(logs.exim)])
     yield from _installed("wc", "exim", lambda logs: ["wc", "-l", str(logs.exim)], "wc -l")
@@ -61,7 +64,7 @@ def contenders() -> Iterator[Contender]:
 
 def missing() -> list[str]:
     """Return the peers that would be measured if they were installed."""
-    names = [name for name in ("pflogsumm", "eximstats") if not shutil.which(name)]
+    names = [name for name in ("pflogsumm", "eximstats", "zstd") if not shutil.which(name)]
     helper = os.environ.get(HELPER) or shutil.which("mail-tls-helper") or shutil.which("mail-tls-helper.py")
     return names if helper else [*names, f"mail-tls-helper (or name it with {HELPER})"]
 

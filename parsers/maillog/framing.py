@@ -8,11 +8,11 @@ process number, milliseconds and zone, by itself or inside any of these, in part
 
 import json
 import re
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from enum import Enum, auto
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
+from maillog.clock import Clock, is_near_change
 from maillog.model import JsonValue, Record
 
 EXIM = "exim"
@@ -38,21 +38,11 @@ _EXIM_LINE = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[ .]")
 _PART = re.compile(r"\[(\d{1,3})([/\\])(\d{1,3})\] ")
 _SOLARIS = re.compile(r"\[ID \d{1,10} \S{1,40}\] ")
 _REPEATED = re.compile(r"message repeated \d{1,9} times: \[ ?(.*?)\]?$", re.DOTALL)
-_MONTHS = {
-    name: number
-    for number, name in enumerate(
-        ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), 1
-    )
-}
-# Lines may stand a little out of order; more than this back is the second run through a repeated hour.
-_OUT_OF_ORDER = timedelta(minutes=5)
-_DAY = timedelta(days=1)
-_SECONDS = {f"{second:02}": timedelta(seconds=second) for second in range(60)}
 # How far an ISO 8601 stamp goes until its seconds begin.
 _TO_SECONDS = len("2026-11-03T10:00:")
-_HALF_YEAR = timedelta(days=183)
-# Years within which there is a 29th of February.
-_LEAP = 8
+
+
+Times: TypeAlias = tuple[datetime | None, datetime | None]
 
 
 class FrameSettings(NamedTuple):
@@ -76,7 +66,8 @@ class Unframed(Enum):
 
 
 class _Frame(NamedTuple):
-    time: datetime
+    time: datetime | None
+    """None: that of the text is the only one."""
     host: str | None
     tag: str
     pid: int | None
@@ -87,18 +78,18 @@ class Framer:
     """
     Frames the lines of one log, in order.
 
-    The state is the year of RFC 3164 stamps, and the parts of Exim entries that syslog broke up.
+    The state is the latest times, and the parts of Exim entries that syslog broke up. Exim's own stamps have a clock of
+    their own: so the stamps of either writer that were read last need not be part of the state.
     """
 
     def __init__(self, settings: FrameSettings) -> None:
         self._settings = settings
-        self._last: datetime | None = None
+        self._clock = Clock(settings.zone, settings.latest)
+        self._exim_clock = Clock(settings.zone, settings.latest)
         self._parts: dict[str, list[str | None]] = {}
         self._stamp = ""
         self._exim_stamp = ""
         self._exim_stamp_time: datetime | None = None
-        self._minute = ""
-        self._minute_time = datetime.min.replace(tzinfo=UTC)
         self._iso_minute = self._iso_zone = ""
         self._iso_zone_begins = 0
         self._stamp_time = datetime.min.replace(tzinfo=UTC)
@@ -107,9 +98,9 @@ class Framer:
         """Return the record of a line, given without its newline, or why there is none."""
         if _EXIM_LINE.match(line):
             text = line.decode("utf-8", "replace")
-            return self._stamped(_Frame(self._stamp_time, self._settings.host, EXIM, None, text), text)
+            return self._stamped(_Frame(None, self._settings.host, EXIM, None, text), text)
         frame = self._split(line)
-        if frame is None:
+        if frame is None or frame.time is None:
             return Unframed.NO_FRAME
         instance, slash, program = frame.tag.rpartition("/")
         if not slash and (frame.tag.startswith(EXIM) or _EXIM_STAMP.match(frame.text)):
@@ -139,7 +130,7 @@ class Framer:
 
     def time_of(self, stamp: str) -> datetime | None:
         """Return the time of a stamp that stands at the beginning of a line; None where it is none."""
-        if stamp[:-2] == self._minute and stamp[-2:] in _SECONDS:
+        if self._clock.in_this_minute(stamp):
             return self._time(stamp, bsd=True)
         if stamp[:_TO_SECONDS] == self._iso_minute and stamp[self._iso_zone_begins :] == self._iso_zone:
             self._stamp = ""
@@ -154,7 +145,7 @@ class Framer:
 
     def _time(self, stamp: str, *, bsd: bool) -> datetime | None:
         if stamp != self._stamp:
-            time = self._bsd_time(stamp) if bsd else self._iso_time(stamp)
+            time = self._clock.without_year(stamp) if bsd else self._iso_time(stamp)
             if time is None:
                 return None
             self._stamp, self._stamp_time = stamp, time
@@ -176,6 +167,8 @@ class Framer:
         instance = None if frame.tag == EXIM else frame.tag
         stamp = _EXIM_STAMP.match(text)
         if not stamp:
+            if frame.time is None:
+                return Unframed.NO_FRAME
             return Record(frame.time, frame.host, instance, EXIM, frame.pid, text)
         stamped, offset, pid = stamp.groups()
         time = self.exim_time(stamped, offset)
@@ -210,85 +203,55 @@ class Framer:
         return None if None in parts else "".join(piece for piece in parts if piece is not None)
 
     # --- time -------------------------------------------------------------------------------------------------------
-    def _bsd_time(self, stamp: str) -> datetime | None:
-        """Return the time of ``Nov  3 10:00:00``: local, of the year that brings it nearest to the line before."""
-        minute, seconds, last = stamp[:-2], _SECONDS.get(stamp[-2:]), self._last
-        if minute == self._minute and seconds is not None and last and abs(last - self._minute_time) < _DAY:
-            time: datetime | None = self._minute_time + seconds
-        else:
-            time = self._calendar_time(stamp)
-            # Where the clock is changed, each second is asked for.
-            if time is not None and isinstance(time.tzinfo, timezone):
-                self._minute, self._minute_time = minute, time.replace(second=0)
-        if time is not None:
-            self._last = time if last is None else max(last, time)
-        return time
-
-    def _calendar_time(self, stamp: str) -> datetime | None:
-        name, day, clock = stamp.split()
-        month = _MONTHS.get(name)
-        if month is None:
-            return None
-        text = f"-{month:02}-{int(day):02}T{clock}"
-        last = self._last
-        if last is None:
-            latest = self._settings.latest
-            times = self._in_years(text, range(latest.year + 1, latest.year - _LEAP, -1))
-            time = next((time for time in times if time <= latest + _DAY), None)
-        else:
-            time = self._nearest(text, last)
-        return time
-
-    def _nearest(self, text: str, last: datetime) -> datetime | None:
-        for time in self._in_years(text, (last.year, last.year - 1, last.year + 1)):
-            if abs(time - last) <= _HALF_YEAR:
-                return time
-        times = self._in_years(text, range(last.year - _LEAP, last.year + _LEAP + 1))
-        return min(times, key=lambda time: abs(time - last), default=None)
-
-    def _in_years(self, text: str, years: Iterable[int]) -> Iterator[datetime]:
-        for year in years:
-            time = self._local(f"{year:04}{text}")
-            if time is not None:
-                yield time
-
     def exim_time(self, text: str, offset: str | None) -> datetime | None:
         """Return the time of Exim's stamp (``tod.c:tod_stamp``), which is local unless log_timezone adds an offset."""
         if offset:
             return _iso(text + offset)
-        if text == self._exim_stamp:
-            return self._exim_stamp_time
-        time = self._local(text)
-        self._exim_stamp, self._exim_stamp_time = text, time
-        self._last = time if self._last is None else max(self._last, time or self._last)
-        return time
+        if text != self._exim_stamp:
+            self._exim_stamp, self._exim_stamp_time = text, self._exim_clock.without_zone(text)
+        return self._exim_stamp_time
 
     def _iso_time(self, stamp: str) -> datetime | None:
         text = stamp.replace(",", ".")
-        return _iso(text) or self._local(text)
+        return _iso(text) or self._clock.without_zone(text)
 
-    def _local(self, text: str) -> datetime | None:
-        """Return a local time with its offset. Of the two in an hour that comes twice, the one that goes on in time."""
-        zone = self._settings.zone
-        try:
-            time = datetime.fromisoformat(text).replace(tzinfo=zone)
-            if isinstance(zone, timezone):
-                return time  # never an hour twice
-            first, second = _fixed(time), _fixed(time.replace(fold=1))
-        except (ValueError, OverflowError):
-            return None
-        if first != second and self._last and self._last - first > _OUT_OF_ORDER:
-            return second
-        return first
+    def is_near_change(self, text: bytes) -> bool:
+        """
+        Tell whether times in a text may depend on all lines before, not only on those of one direction.
+
+        That is so where the clock is changed; else the lines before tell no more than the year.
+        """
+        near = max((time for time in self.times if time), default=self._settings.latest)
+        return is_near_change(text, self._settings.zone, near)
+
+    @property
+    def times(self) -> Times:
+        """The latest times of loggers and of Exim so far; None where there was none without zone or year."""
+        return self._clock.last, self._exim_clock.last
+
+    def know(self, times: Times) -> None:
+        """Go on from the latest times that a framer of other lines of this log has read, if they are later."""
+        for clock, time in zip((self._clock, self._exim_clock), times, strict=True):
+            clock.last = max((one for one in (clock.last, time) if one), default=None)
 
     # --- over a cut -------------------------------------------------------------------------------------------------
     def carry(self) -> JsonValue:
         """Return the state as JSON."""
-        return {"last": self._last and self._last.isoformat(), "parts": self._parts}
+        return {
+            "last": _to_json(self._clock.last),
+            "exim_last": _to_json(self._exim_clock.last),
+            "parts": self._parts,
+        }
+
+    @staticmethod
+    def joined(some: JsonValue, others: JsonValue) -> JsonValue:
+        """Return the first of two states of the same log with the latest times of both, each of which read a part."""
+        return some | {name: _later(some[name], others[name]) for name in ("last", "exim_last")}
 
     def restore(self, state: JsonValue) -> None:
         """Put back what :meth:`carry` gave; raises the errors of a wrong shape."""
-        self._last = datetime.fromisoformat(state["last"]) if state["last"] else None
+        self._clock.last = _from_json(state["last"])
+        self._exim_clock.last = _from_json(state.get("exim_last", state["last"]))  # versions before had one for both
         self._parts = {str(writer): list(parts) for writer, parts in state["parts"].items()}
 
 
@@ -302,9 +265,16 @@ def message_of(text: str) -> str:
     return text
 
 
-def _fixed(time: datetime) -> datetime:
-    """Give a time its offset alone: times that share a zone object are subtracted by the clock on the wall."""
-    return time.replace(tzinfo=timezone(time.utcoffset() or timedelta()), fold=0)
+def _to_json(time: datetime | None) -> JsonValue:
+    return time and time.isoformat()
+
+
+def _from_json(text: JsonValue) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _later(one: JsonValue, other: JsonValue) -> JsonValue:
+    return max((text for text in (one, other) if text), key=datetime.fromisoformat, default=None)
 
 
 def _iso(text: str) -> datetime | None:

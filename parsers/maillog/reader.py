@@ -17,7 +17,7 @@ from maillog.exim.lane import EximLane
 from maillog.exim.lane_lines import Head as EximHead
 from maillog.exim.lane_lines import head_of as exim_head_of
 from maillog.formats import new_reader, reader_key, relevant_lines
-from maillog.framing import Framer, FrameSettings, Unframed
+from maillog.framing import Framer, FrameSettings, Times, Unframed
 from maillog.model import Delivery, DeliveryReader, Direction, JsonValue, Mta, Relay, Scope, Unread
 from maillog.postfix.lane import Lane
 from maillog.postfix.lane_lines import Head, head_of
@@ -100,6 +100,19 @@ class LogReader:
     def divisible(self) -> bool:
         """Whether readers of one direction each would share the work: not where all of it counts as outbound."""
         return any(mta is not Mta.EXIM for mta, _, _ in self._readers)
+
+    @property
+    def times(self) -> Times:
+        """See :attr:`Framer.times`."""
+        return self._framer.times
+
+    def know(self, times: Times) -> None:
+        """See :meth:`Framer.know`."""
+        self._framer.know(times)
+
+    def is_near_change(self, text: bytes) -> bool:
+        """See :meth:`Framer.is_near_change`: such a text must not be shared by two readers."""
+        return self._framer.is_near_change(text)
 
     @property
     def groups(self) -> int:
@@ -318,10 +331,8 @@ class LogReader:
 
 def joined(outbound: JsonValue, inbound: JsonValue) -> JsonValue:
     """Return what one reader would carry, from what two readers of the same pieces carry, one for each direction."""
-    lasts = [one["framing"]["last"] for one in (outbound, inbound) if one["framing"]["last"]]
-    last = max(lasts, key=datetime.fromisoformat, default=None)
     return outbound | {
-        "framing": outbound["framing"] | {"last": last},
+        "framing": Framer.joined(outbound["framing"], inbound["framing"]),
         "readers": formats.joined(outbound["readers"], inbound["readers"]),
     }
 

@@ -199,6 +199,19 @@ class TestZone:
         offsets = [time[-6:] for time in times(*stamps, zone=BERLIN)]
         assert offsets == ["+02:00", "+02:00", "+01:00", "+01:00", "+01:00", "+01:00"]
 
+    def test_hour_that_comes_twice_in_iso_stamps(self) -> None:
+        """The same for ISO 8601 stamps that have no offset."""
+        reader = framer(BERLIN)
+        lines = [f"2026-10-25T02:{minute}:00 mail postfix/smtp[1]: x".encode() for minute in ("10", "59", "00", "30")]
+        records = [reader.frame(line) for line in lines]
+        offsets = [record.time.isoformat()[-6:] for record in records if isinstance(record, Record)]
+        assert offsets == ["+02:00", "+02:00", "+01:00", "+01:00"]
+
+    def test_five_minutes_inside_of_one(self) -> None:
+        """What counts as disorder ends at a second, also where the line before is of the same minute."""
+        stamps = ["Oct 25 02:15:30", "Oct 25 02:10:59", "Oct 25 02:10:05"]
+        assert [time[-6:] for time in times(*stamps, zone=BERLIN)] == ["+02:00", "+02:00", "+01:00"]
+
     def test_a_little_out_of_order(self) -> None:
         """Lines that stand some seconds too late do not begin the second run."""
         assert [time[-6:] for time in times("Oct 25 02:10:00", "Oct 25 02:09:58", zone=BERLIN)] == ["+02:00"] * 2

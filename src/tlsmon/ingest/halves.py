@@ -3,7 +3,7 @@ One log on two processors: what goes out is read here, what comes in by a second
 
 The two directions share nothing but the lines in which Postfix speaks of itself, and both read those. So no result
 depends on where a piece ends or on which of the two is faster, and what they carry is joined to what one reader would
-carry (``maillog.reader.joined``).
+carry (``maillog.reader.joined``). Stamps without a zone need all lines where the clock is changed: that is read by one.
 """
 
 import os
@@ -55,11 +55,16 @@ class Halves:
         """See :attr:`LogReader.hosts`."""
         return max(self._outbound.hosts, self._hosts)
 
+    def is_near_change(self, text: bytes) -> bool:
+        """See :meth:`LogReader.is_near_change`."""
+        return self._outbound.is_near_change(text)
+
     def count(self, piece: bytes) -> Reading:
         """See :meth:`LogReader.count`."""
-        self._ask("count", piece)
+        self._ask("count", piece, self._outbound.times)
         reading = self._outbound.count(piece)
-        unread, self._groups, self._hosts = self._answer()
+        unread, self._groups, self._hosts, times = self._answer()
+        self._outbound.know(times)  # for the year, where one direction has been silent for long
         return reading._replace(unread=sorted((*reading.unread, *unread)))
 
     def take(self) -> Counts:
@@ -136,7 +141,9 @@ def serve() -> None:
 def _answer_of(reader: LogReader, what: str, values: list[Any]) -> Any:
     match what:
         case "count":
-            return reader.count(*values).unread, reader.groups, reader.hosts
+            piece, times = values
+            reader.know(times)
+            return reader.count(piece).unread, reader.groups, reader.hosts, reader.times
         case "take":
             return reader.take()
         case "held":

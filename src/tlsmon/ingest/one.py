@@ -132,21 +132,26 @@ class LogIngest:
             yield piece
 
     def _read(self, piece: bytes, listeners: Listeners) -> None:
-        self._share(len(piece))
         text = self._rest + piece
+        self._came += len(piece)
+        self._share(text)
         consumed = self._take(text, listeners)
         self._trail.extend(text[:consumed])
         self._rest = text[consumed:]
         listeners.progress.advance(len(piece))
 
-    def _share(self, size: int) -> None:
-        """Read with two processes once much has come; with one again where the lines turn out to be of many hosts."""
-        self._came += size
+    def _share(self, text: bytes) -> None:
+        """
+        Read with two processes once much has come.
+
+        With one again where the lines turn out to be of many hosts, and while the clock is changed.
+        """
         reader = self._reader
-        if isinstance(reader, LogReader) and self._came > SHARED_FROM and can_share(reader):
-            self._counts.merge(reader.take())
-            self._reader = Halves(self._settings, reader.carry())
-        elif isinstance(reader, Halves) and reader.hosts > HOSTS_MAX:
+        if isinstance(reader, LogReader):
+            if self._came > SHARED_FROM and can_share(reader) and not reader.is_near_change(text):
+                self._counts.merge(reader.take())
+                self._reader = Halves(self._settings, reader.carry())
+        elif reader.hosts > HOSTS_MAX or reader.is_near_change(text):
             self._counts.merge(reader.take())
             self._reader = LogReader(self._settings, reader.carry())
             reader.close()

@@ -38,6 +38,8 @@ class Positions:
     def __init__(self, table: Table) -> None:
         self._table = table
         self._documents = _documents(table.location)
+        self._seen: dict[str, tuple[int, int]] = {}
+        """The position of each log that was given or committed last."""
 
     def bookmark(self, log: str) -> Bookmark | None:
         """Return how far a log was read; None where it never was. Raises StoreError."""
@@ -45,6 +47,7 @@ class Positions:
             with explained(self._table.location):
                 document = self._documents.read(log, *position)
             if document is not None:
+                self._seen[log] = position
                 return Bookmark.from_bytes(document)
             # Another process may have moved on since this version of the table and removed the document.
             self._table.refresh()
@@ -79,20 +82,30 @@ class Positions:
         Raises ConflictError where another process moved one of the logs, StoreError where the store fails. In both
         cases nothing has changed.
         """
-        transactions = {}
+        transactions, seen = {}, {}
         for log, before, after in steps:
-            # The table may have moved on since the step began, to look for another log: no transaction would tell.
-            position = self._position(log)
-            if (position and position[0]) != (before and before.offset):
+            if self._has_moved(log, before):
                 raise ConflictError(f"log {log} was read by another process")
-            transactions[f"log/{log}"] = after.offset
-            transactions[f"log/{log}/carry"] = self._write(log, after)
+            seen[log] = after.offset, self._write(log, after)
+            transactions[f"log/{log}"], transactions[f"log/{log}/carry"] = seen[log]
         if family is not None:
             transactions[f"family/{family}"] = int(steps[0].log[:DIGEST_DIGITS], 16)
         self._table.append(rows, transactions, counts)
+        self._seen |= seen
         with explained(self._table.location):
             for step in steps:
                 self._clear(step)
+
+    def _has_moved(self, log: str, before: Bookmark | None) -> bool:
+        """
+        Tell whether another process moved a log before this version of the table, which no transaction would tell.
+
+        The table moves on with each commit, and to look for another log. The offset of one that was handed over stays.
+        """
+        position = self._position(log)
+        if (position and position[0]) != (before and before.offset):
+            return True
+        return position != self._seen.get(log, position)
 
     def _position(self, log: str) -> tuple[int, int] | None:
         offset, number = self._table.transaction(f"log/{log}"), self._table.transaction(f"log/{log}/carry")

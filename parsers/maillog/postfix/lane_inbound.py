@@ -24,7 +24,7 @@ from maillog.postfix.smtpd_events import (
     ServerEvent,
     read_server_event,
 )
-from maillog.postfix.tallies import Tallies, Tally, bounded
+from maillog.tallies import Tallies, Tally, bounded
 
 _Alike: TypeAlias = tuple[str, Client, Tls | None, Scope | None, str | None]
 
@@ -32,12 +32,13 @@ _Alike: TypeAlias = tuple[str, Client, Tls | None, Scope | None, str | None]
 class InboundLane:
     """The lines of one head that tell of mail that comes in."""
 
-    def __init__(self, head: Head) -> None:
+    def __init__(self, head: Head, tallies: Tallies) -> None:
         self._instance = head.instance
+        self._tallies = tallies
         self._servers: dict[str, Server] = {}
         self._events: dict[str, ServerEvent] = {}
         self._begins: dict[str, MailBegins] = {}
-        self.tallies: Tallies[_Alike, Tally] = Tallies()
+        self._accepted: dict[_Alike, Tally] = {}
 
     def line(self, inbound: Inbound, time: datetime, fields: Sequence[str]) -> Sequence[Found]:
         """Take a line of smtpd(8); return what is now known."""
@@ -80,7 +81,7 @@ class InboundLane:
         return inbound.accepted(time, fields[MAIL], domain_of(sender) if sender else NULL_SENDER)
 
     def counted(self, inbound: Inbound, at: int, fields: Sequence[str]) -> bool:
-        """Count a mail that qmgr(8) begins with, if it came within this hour and all else is known; tell whether."""
+        """Count a mail that qmgr(8) begins with, if it came within an hour and all else is known; tell whether."""
         queue_id = fields[MAIL]
         mail = inbound.mails.get(queue_id)
         if mail is None:
@@ -88,13 +89,13 @@ class InboundLane:
         if mail.tls is None or mail.silent:
             return False
         begun = microseconds(mail.time)
-        if not at - at % MICROSECONDS_PER_HOUR <= begun <= at:
+        if not 0 <= at - begun <= MICROSECONDS_PER_HOUR:
             return False
         alike = (fields[SENDER], mail.client, mail.tls, mail.scope, mail.instance)
-        tally = self.tallies.known.get(alike)
+        tally = self._accepted.get(alike)
         if tally is None:
             mail.sender_domain = domain_of(alike[0]) if alike[0] else NULL_SENDER
-            tally = self.tallies.remember(alike, Tally(inbound.delivery(queue_id, mail, mail.tls)))
+            tally = bounded(self._accepted)[alike] = Tally(inbound.delivery(queue_id, mail, mail.tls))
         del inbound.mails[queue_id]
-        self.tallies.count(tally, begun)
+        self._tallies.add(tally, begun)
         return True

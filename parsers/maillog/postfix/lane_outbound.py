@@ -17,7 +17,7 @@ from maillog.postfix.events import Attempt, Handshake, Peer, read_event
 from maillog.postfix.grammar import Summary, TlsStatus
 from maillog.postfix.lane_lines import OUTBOUND, Head
 from maillog.postfix.sessions import FIRST_SLACK, MAX_IDLE, Process, Session
-from maillog.postfix.tallies import Tallies, Tally, bounded
+from maillog.tallies import Tallies, Tally, bounded
 
 _ANY_TIME = datetime.min.replace(tzinfo=UTC)
 
@@ -36,9 +36,9 @@ class _Sent(Tally):
 
     __slots__ = ("peer", "stated")
 
-    def __init__(self, like: Delivery, *, stated: bool) -> None:
-        super().__init__(like)
-        self.peer = like.relay[:3]
+    def __init__(self, alike: Delivery, *, stated: bool) -> None:
+        super().__init__(alike)
+        self.peer = alike.relay[:3]
         self.stated = relay_key(*self.peer) if stated else None
         """Key of the relay if the lines state their TLS."""
 
@@ -49,7 +49,7 @@ _Alike: TypeAlias = tuple[str, str, str, str, Summary]
 class OutboundLane:
     """The lines of one head that tell of mail that goes out."""
 
-    def __init__(self, head: Head) -> None:
+    def __init__(self, head: Head, tallies: Tallies) -> None:
         self._head = head
         self._source = Source(Mta.POSTFIX, head.host, head.instance)
         self._tag = (head.instance, "smtp")
@@ -59,7 +59,8 @@ class OutboundLane:
         self._ends: dict[tuple[str, str], tuple[Result, TlsStatus | None]] = {}
         self._known: dict[str, Process] = {}
         self._same: dict[Tls, Tls] = {}
-        self.tallies: Tallies[_Alike, _Sent] = Tallies()
+        self._sent: dict[_Alike, _Sent] = {}
+        self._tallies = tallies
 
     def line(
         self, deliveries: PostfixDeliveries, time: datetime, at: int, fields: Sequence[str], *, counting: bool
@@ -77,9 +78,9 @@ class OutboundLane:
         if tally is None:
             return self._feed(deliveries, time, said)
         if counting:
-            self.tallies.count(tally, at)
+            self._tallies.add(tally, at)
             return ()
-        return [tally.like._replace(time=time, queue_id=queue_id)]
+        return [tally.alike._replace(time=time, queue_id=queue_id)]
 
     def _met(
         self, deliveries: PostfixDeliveries, process: Process, time: datetime, at: int, line: str
@@ -116,7 +117,7 @@ class OutboundLane:
         ):
             return None
         alike = (domain, name, sent, tls, session.summary)
-        tally = self.tallies.known.get(alike) or self._new_tally(*alike)
+        tally = self._sent.get(alike) or self._new_tally(*alike)
         if tally is None or tally.peer != session.peer:
             return None
         process.seen = at
@@ -140,8 +141,8 @@ class OutboundLane:
             _ANY_TIME, self._source, "", Direction.OUTBOUND, self._domains[domain], relay,
             self._same.setdefault(said, said), result, status and status.level,
         )  # fmt: skip
-        tally = _Sent(like, stated=status is not None)
-        return self.tallies.remember((domain, name, sent, tls, summary), tally)
+        tally = bounded(self._sent)[domain, name, sent, tls, summary] = _Sent(like, stated=status is not None)
+        return tally
 
     # --- what is not common -----------------------------------------------------------------------------------------
     def _feed(self, deliveries: PostfixDeliveries, time: datetime, said: Sequence[str]) -> list[Found]:

@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.maillog.postfix.lane_logs import Line, counted, log_of, told, told_slowly
 
-from maillog.counts import Counts, group_of
+from maillog.counts import MICROSECONDS_PER_HOUR, Counts, group_of
 from maillog.postfix.servers import SESSION_LONGEST, Servers
-from maillog.postfix.tallies import Tallies, Tally
+from maillog.tallies import Tallies, Tally
 
 _CLIENTS = ("a.example[192.0.2.1]", "b.example[10.9.9.9]", "a.example[192.0.2.1], sasl_method=PLAIN, sasl_username=u")
 _TLS = "TLSv1.3 with cipher TLS_AES_256_GCM_SHA384 (256/256 bits) key-exchange X25519"
@@ -116,11 +116,10 @@ def test_processes_silent_for_long_go_with_a_birth() -> None:
 
 
 def test_a_tally_knows_the_first_and_the_last() -> None:
-    """Mail is counted in the order in which qmgr(8) takes it, which is not that in which it came."""
+    """Mail is counted by the hour, in the order in which qmgr(8) takes it, which is not that in which it came."""
     [like] = told_slowly(log_of([_FIRST, *trip("", "4F00A1", "a.example", [1, 0, 0])], iso=False)).found
-    tallies: Tallies[str, Tally] = Tallies()
-    for at in (5, 3, 9):
-        tallies.count(tallies.known.get("a") or tallies.remember("a", Tally(like)), at)
-    counts = Counts()
-    tallies.close(7, counts)
-    assert counts.groups == {group_of(like, 7): [3, 3, 9]}
+    tallies, tally, hour = Tallies(), Tally(like), MICROSECONDS_PER_HOUR
+    for at in (5, 3, hour + 1, 9):
+        tallies.add(tally, at)
+    assert tallies.take().groups == {group_of(like, 0): [3, 3, 9], group_of(like, 1): [1, hour + 1, hour + 1]}
+    assert not tallies.take().groups

@@ -1,7 +1,15 @@
 """Deliveries that are alike but for their time and message, counted hour by hour without a value for each."""
 
-from maillog.counts import MICROSECONDS_PER_HOUR, Counts, Group
+from collections.abc import Hashable
+from typing import TypeVar
+
+from maillog.counts import MICROSECONDS_PER_HOUR, Counts, group_of
 from maillog.model import Delivery
+
+_LIMIT = 10_000
+
+Key = TypeVar("Key", bound=Hashable)
+Value = TypeVar("Value")
 
 
 class Tally:
@@ -51,6 +59,11 @@ class Tallies:
         return counts
 
     def _close(self, tally: Tally) -> None:
-        _, source, _, direction, domain, relay, tls, result, level, sender = tally.alike
-        group = Group(tally.hour, domain, relay, tls, result, source, direction, level, sender)
-        self._counts.count(group, tally.number, tally.first, tally.last)
+        self._counts.count(group_of(tally.alike, tally.hour), tally.number, tally.first, tally.last)
+
+
+def bounded(memory: dict[Key, Value]) -> dict[Key, Value]:
+    """Return a memory for a further entry, such as a tally of mails that are alike; full, it begins anew."""
+    if len(memory) >= _LIMIT:
+        memory.clear()
+    return memory

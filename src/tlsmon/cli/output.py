@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
+from tlsmon.json_text import pieces
+
 Cell: TypeAlias = str | int | float | None
 
 _GAP: Final = "  "
@@ -53,7 +55,12 @@ def tell(text: str) -> None:
 
 def say_json(document: Any, *, indent: int | None = 2) -> None:
     """Print a JSON document; ASCII only, so that it is safe on any terminal."""
-    sys.stdout.write(json.dumps(document, indent=indent) + "\n")
+    if indent is None:
+        sys.stdout.write(json.dumps(document) + "\n")
+        return
+    for piece in pieces(document):
+        sys.stdout.write(piece)
+    sys.stdout.write("\n")
 
 
 def say_csv(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:

@@ -54,14 +54,14 @@ def traffic(
 
 
 def _print(found: Traffic, format_: Format, top: int) -> None:
-    rows = [_row(row, found) for row in found.rows]
+    rows = (_row(row, found) for row in found.rows)
     if format_ is Format.TABLE:
         _show_table(found)
     elif format_ is Format.JSON:
         inbound = {"direction": found.direction} if found.direction is Direction.INBOUND else {}
         say_json({"by": found.by, **inbound, "rows": rows})
     elif format_ is Format.CSV:
-        say_csv(_names(found), [list(row.values()) for row in rows])
+        say_csv(_names(found), (list(row.values()) for row in rows))
     else:
         say_lines(api.exposition(found, top))
 

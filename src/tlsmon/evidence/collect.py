@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-import pyarrow as pa
-
-from tlsmon.evidence.model import Address, Observation, Sender
+from tlsmon.evidence.columns import Columns, columns
+from tlsmon.evidence.model import Observation
 from tlsmon.rollup.model import Direction
 from tlsmon.store.table import NAME, Table
-from tlsmon.store.values import values
 
 _KEYS: Final = (
     "recipient_domain, sender_domain, mx_host, mx_ip, mx_port, mta, host, instance, "
@@ -31,6 +29,13 @@ _RECENT: Final = timedelta(days=31)
 def observations(
     table: Table, since: datetime, until: datetime, direction: Direction = Direction.OUTBOUND
 ) -> list[Observation]:
+    """Return what :func:`observed` does, as values. Raises StoreError."""
+    found = observed(table, since, until, direction)
+    with _without_collection():
+        return found.observations()
+
+
+def observed(table: Table, since: datetime, until: datetime, direction: Direction = Direction.OUTBOUND) -> Columns:
     """
     Return the attempts towards the internet, or inbound from it, from ``since`` to ``until`` (aware), by day.
 
@@ -39,20 +44,13 @@ def observations(
     where = f"{_TRAFFIC[direction]} AND hour >= {_moment(since)} AND hour < {_moment(until)}"
     found = table.query(
         f"""
-        SELECT {_KEYS}, CAST(SUM(count) AS BIGINT) AS attempts,
-            CAST(MIN("first") AS BIGINT) AS "first", CAST(MAX("last") AS BIGINT) AS "last"
-        FROM (
-            SELECT {_KEYS}, hour, count, "first", "last" FROM {NAME} WHERE NOT provisional AND {where}
-            UNION ALL
-            SELECT {_KEYS}, hour, SUM(count) AS count, "first", "last" FROM {NAME} WHERE provisional AND {where}
-            GROUP BY {_KEYS}, hour, "first", "last" HAVING SUM(count) <> 0
-        )
-        GROUP BY {_KEYS}, date_trunc('day', arrow_cast(hour, 'Timestamp(Microsecond, None)'))
+        SELECT {_KEYS}, hour, count, "first", "last" FROM {NAME} WHERE NOT provisional AND {where}
+        UNION ALL
+        SELECT {_KEYS}, hour, CAST(SUM(count) AS BIGINT), "first", "last" FROM {NAME} WHERE provisional AND {where}
+        GROUP BY {_KEYS}, hour, "first", "last" HAVING SUM(count) <> 0
         """  # noqa: S608, own names and times only
     )
-    with _without_collection():
-        items = _observations(found)
-        return items if direction is Direction.OUTBOUND else [*map(_arrival, items, values(found["sender_domain"]))]
+    return columns(found, direction)
 
 
 def end(table: Table, direction: Direction = Direction.OUTBOUND) -> datetime:
@@ -72,31 +70,6 @@ def _last(table: Table, where: str) -> datetime | None:
 
 def _moment(time: datetime) -> str:
     return f"TIMESTAMP '{time.isoformat()}'"
-
-
-def _arrival(found: Observation, sender_domain: str) -> Observation:
-    """Return mail that came in; a client without a name is known by its address."""
-    client = found.address._replace(host=found.address.host or found.address.ip or "")
-    return found._replace(domain=sender_domain, address=client, direction=Direction.INBOUND)
-
-
-def _observations(found: pa.Table) -> list[Observation]:
-    """Return the rows as observations. Equal texts, addresses and senders are one object, which saves most of them."""
-    addresses: dict[tuple[str | None, ...], Address] = {}
-    senders: dict[tuple[str | None, ...], Sender] = {}
-    sets: dict[str | None, frozenset[str]] = {None: frozenset(), "": frozenset()}
-    items = []
-    for domain, _, host, ip, port, mta, reporter, instance, *rest, earlier, attempts, first, last in zip(
-        *map(values, found.columns), strict=True
-    ):
-        where, who = (host, ip, port), (mta, reporter, instance)
-        address = addresses.get(where) or addresses.setdefault(where, Address(host or "", ip, port))
-        sender = senders.get(who) or senders.setdefault(who, Sender(mta, reporter, instance))
-        if earlier not in sets:
-            sets[earlier] = frozenset(earlier.split(","))
-        words = (domain, address, sender, *rest, attempts, first, last, sets[earlier])
-        items.append(Observation(*words))
-    return items
 
 
 @contextlib.contextmanager

@@ -41,14 +41,34 @@ class Columns(NamedTuple):
     """Microseconds since 1970, UTC."""
     last: Numbers
 
+    def part(self, rows: Numbers) -> "Columns":
+        """Return some of the attempts."""
+        return Columns(*self[:3], *(column[rows] for column in self[3:]))
+
     def observations(self, rows: Numbers | slice = slice(None)) -> list[Observation]:
         """Return some of the attempts, or all, as values. Equal texts, addresses and senders are one object."""
+        domains, addresses = self.domains, self.addresses
+        words, rest = [kind[2:10] for kind in self.kinds], [kind[13:] for kind in self.kinds]
         return [
-            Observation(
-                self.domains[domain], self.addresses[address], *self.kinds[kind][2:10], *size, *self.kinds[kind][13:]
-            )
+            Observation._make((domains[domain], addresses[address], *words[kind], *size, *rest[kind]))
             for domain, address, kind, *size in zip(*(column[rows].tolist() for column in self[3:]), strict=True)
         ]
+
+    def merged(self, codes: Numbers) -> "Columns":
+        """Return the attempts that have the same code as one, in the order of the codes."""
+        order = np.argsort(codes, kind="stable")
+        begin = starts(codes[order])
+        if not len(begin):
+            return self
+        equal = order[begin]
+        return self._replace(
+            domain=self.domain[equal],
+            address=self.address[equal],
+            kind=self.kind[equal],
+            attempts=np.add.reduceat(self.attempts[order], begin),
+            first=np.minimum.reduceat(self.first[order], begin),
+            last=np.maximum.reduceat(self.last[order], begin),
+        )
 
 
 def columns(found: pa.Table, direction: Direction) -> Columns:
@@ -77,7 +97,8 @@ def columns(found: pa.Table, direction: Direction) -> Columns:
 def _kind(direction: Direction, mta: str, host: str | None, instance: str | None, *words: Any) -> Observation:
     *rest, earlier = words
     failed = frozenset(earlier.split(",")) if earlier else frozenset()
-    return Observation("", Address("", None, None), Sender(mta, host, instance), *rest, 0, 0, 0, failed, direction)
+    nowhere = Address("", None, None)
+    return Observation._make(("", nowhere, Sender(mta, host, instance), *rest, 0, 0, 0, failed, direction))
 
 
 def together(parts: Sequence[tuple[Numbers, Sequence[Any]]]) -> tuple[Numbers, list[tuple[Any, ...]]]:
@@ -108,17 +129,4 @@ def _by_day(found: Columns, hour: Numbers) -> Columns:
     """Return equal attempts of a day as one."""
     day = hour // _DAY - hour.min(initial=0) // _DAY
     sizes = len(found.domains), len(found.addresses), len(found.kinds), int(day.max(initial=0)) + 1
-    codes = combined(list(zip((found.domain, found.address, found.kind, day), sizes, strict=True)))
-    order = np.argsort(codes, kind="stable")
-    begin = starts(codes[order])
-    if not len(begin):
-        return found
-    equal = order[begin]
-    return found._replace(
-        domain=found.domain[equal],
-        address=found.address[equal],
-        kind=found.kind[equal],
-        attempts=np.add.reduceat(found.attempts[order], begin),
-        first=np.minimum.reduceat(found.first[order], begin),
-        last=np.maximum.reduceat(found.last[order], begin),
-    )
+    return found.merged(combined(list(zip((found.domain, found.address, found.kind, day), sizes, strict=True))))

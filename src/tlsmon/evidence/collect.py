@@ -1,8 +1,5 @@
 """Rows of the store -> observations of a window."""
 
-import contextlib
-import gc
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -30,9 +27,7 @@ def observations(
     table: Table, since: datetime, until: datetime, direction: Direction = Direction.OUTBOUND
 ) -> list[Observation]:
     """Return what :func:`observed` does, as values. Raises StoreError."""
-    found = observed(table, since, until, direction)
-    with _without_collection():
-        return found.observations()
+    return observed(table, since, until, direction).observations()
 
 
 def observed(table: Table, since: datetime, until: datetime, direction: Direction = Direction.OUTBOUND) -> Columns:
@@ -70,15 +65,3 @@ def _last(table: Table, where: str) -> datetime | None:
 
 def _moment(time: datetime) -> str:
     return f"TIMESTAMP '{time.isoformat()}'"
-
-
-@contextlib.contextmanager
-def _without_collection() -> Iterator[None]:
-    """Keep the garbage collector from walking through a million new values again and again; none is in a cycle."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

@@ -5,7 +5,9 @@ Attempts differ in domain and address, and are alike in most of the rest. So eac
 values stands there.
 """
 
-from collections.abc import Sequence
+import contextlib
+import gc
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -24,6 +26,22 @@ _KIND: Final = (
 )
 _MOST_CODES: Final = 1 << 62
 _DAY: Final = 86_400_000_000
+
+
+@contextlib.contextmanager
+def without_collection() -> Iterator[None]:
+    """
+    Keep the garbage collector from walking through many new values again and again; none of them is in a cycle.
+
+    For a ``with`` statement, or to decorate a function.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class Columns(NamedTuple):
@@ -45,6 +63,7 @@ class Columns(NamedTuple):
         """Return some of the attempts."""
         return Columns(*self[:3], *(column[rows] for column in self[3:]))
 
+    @without_collection()
     def observations(self, rows: Numbers | slice = slice(None)) -> list[Observation]:
         """Return some of the attempts, or all, as values. Equal texts, addresses and senders are one object."""
         domains, addresses = self.domains, self.addresses

@@ -131,14 +131,14 @@ def gather(table: Table, asked: Asked) -> Facts:
     before = _before(table, window, asked)  # first, so that the rows of one window are in memory at a time
     found = collect.observed(table, *window)
     seen = recall.looks(table.location, asked.thresholds.probe_days, until, fixed=asked.as_of is not None)
-    now = _judged(found, asked.level, window, asked, seen)
+    now = recommend_window(found, asked.level, window, asked.thresholds, provider, looks=seen)
     weeks, running = _weeks(table, until)
     since = weeks[0].monday
     return Facts(
         asked,
         now,
         before,
-        tuple(_rung(now if level is asked.level else _judged(found, level, window, asked, seen)) for level in Level),
+        tuple(_rung(now if level is asked.level else _counted(asked, level, found, window, seen)) for level in Level),
         weeks,
         running,
         _failing(found, asked),
@@ -152,14 +152,15 @@ def gather(table: Table, asked: Asked) -> Facts:
     )
 
 
-def _judged(found: Columns, level: Level, window: Window, asked: Asked, seen: Looks | None) -> Recommendation:
-    return recommend_window(found, level, window, asked.thresholds, provider, looks=seen)
-
-
 def _before(table: Table, window: Window, asked: Asked) -> Recommendation:
     earlier = Window(window.since - _WEEK, window.until - _WEEK)
     seen = recall.looks(table.location, asked.thresholds.probe_days, earlier.until, fixed=True)
-    return _judged(collect.observed(table, *earlier), asked.level, earlier, asked, seen)
+    return _counted(asked, asked.level, collect.observed(table, *earlier), earlier, seen)
+
+
+def _counted(asked: Asked, level: Level, found: Columns, window: Window, seen: Looks | None) -> Recommendation:
+    """Return a recommendation of which only the verdicts are used."""
+    return recommend_window(found, level, window, asked.thresholds, provider, looks=seen, explained=False)
 
 
 def _rung(found: Recommendation) -> Rung:

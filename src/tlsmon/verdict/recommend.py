@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tlsmon.evidence.columns import Columns
+from tlsmon.evidence.columns import Columns, without_collection
 from tlsmon.evidence.looks import Looks
 from tlsmon.evidence.model import Observation
 from tlsmon.evidence.standing import sender_facts, standing, with_level_in_force
@@ -119,6 +119,7 @@ def recommend(  # noqa: PLR0913
     )
 
 
+@without_collection()
 def recommend_window(  # noqa: PLR0913
     found: Columns,
     level: str,
@@ -127,11 +128,13 @@ def recommend_window(  # noqa: PLR0913
     provider: Callable[[str], str | None],
     *,
     looks: Looks | None = None,
+    explained: bool = True,
 ) -> Recommendation:
     """
     Return what :func:`recommend` does, of attempts by column: a window with a million of them takes seconds.
 
-    Only the domains that need it are judged by their single attempts.
+    Only the domains that need it are judged by their single attempts. Not ``explained``: most judgements lack their
+    reasons, which is quicker where verdicts are only counted.
     """
     inbound = any(kind.direction is Direction.INBOUND for kind in found.kinds[:1])
     if inbound or found.attempts.min(initial=1) <= 0 or not len(found.attempts):
@@ -143,7 +146,7 @@ def recommend_window(  # noqa: PLR0913
         rows = by_column.told(rows, level, looks, sender_validates=thresholds.sender_validates)
     reason = by_column.held(rows)
     rows, aside = by_column.set_aside(rows)
-    judgements = _judged(rows, level, thresholds, None if hop else looks)
+    judgements = _judged(rows, level, thresholds, None if hop else looks, explained=explained)
     reason = reason or aside.hold
     if reason:
         judgements = held(judgements, reason)
@@ -160,11 +163,11 @@ def recommend_window(  # noqa: PLR0913
     )
 
 
-def _judged(rows: Rows, level: str, thresholds: Thresholds, looks: Looks | None) -> list[Judgement]:
+def _judged(rows: Rows, level: str, thresholds: Thresholds, looks: Looks | None, *, explained: bool) -> list[Judgement]:
     by = by_column.keys(rows, level)
     known, behaviours = by_column.known_of(rows, by, looks.not_offering() if looks else frozenset())
     bounds = bounds_of(rows, by, known, behaviours, thresholds.confidence)
-    steady = Steady(rows, by, level, thresholds, bounds)
+    steady = Steady(rows, by, level, thresholds, bounds, explained=explained)
     looked_at = looks.by_domain if looks else {}
     steadily = steady.domains() & np.array([domain not in looked_at for domain in rows.found.domains], np.bool_)
     others = rows.seen(np.flatnonzero(~steadily[rows.found.domain]))

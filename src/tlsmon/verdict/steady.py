@@ -53,8 +53,11 @@ class Way(NamedTuple):
 class Steady:
     """Finds the steady domains of a window at a level, and judges them."""
 
-    def __init__(self, rows: Rows, by: Keys, level: str, thresholds: Thresholds, bounds: Bounds) -> None:
-        """``bounds`` by key, see :func:`bounds_of`."""
+    def __init__(  # noqa: PLR0913
+        self, rows: Rows, by: Keys, level: str, thresholds: Thresholds, bounds: Bounds, *, explained: bool = True
+    ) -> None:
+        """``bounds`` by key, see :func:`bounds_of`. Not ``explained``: without reasons."""
+        self._explained = explained
         self._rows, self._by, self._level, self._thresholds = rows, by, level, thresholds
         self._told = rows.standing != SILENT
         self._mail = self._told & where(rows.found, lambda kind: kind.outcome == "sent")
@@ -104,7 +107,7 @@ class Steady:
             sum(host.unknown for host in hosts),
             Fates(delivered=accepted, unknown=mails - accepted),
             None if bound == _UNTOLD else bound,
-            of_worst(tuple(self._reasons(worst, verdict, asked)), len(telling)),
+            of_worst(tuple(self._reasons(worst, verdict, asked)), len(telling)) if self._explained else (),
             tuple(hosts),
             max(way.last for way in telling),
             tuple(sorted({self._rows.provider_of(host.host) for host in hosts})),
@@ -158,7 +161,7 @@ class Steady:
         address = self._rows.found.address
         one = self._least(np.where(self._told, address, _NEVER)) == self._most(np.where(self._told, address, -1))
         one &= self._most(np.where(self._told, several[place[key]], 0)) == 1
-        nobody_knows = (least == _UNTOLD) & (most == _UNTOLD) & one
+        nobody_knows = (least == _UNTOLD) & (most == _UNTOLD) & (one | (not self._explained))
         silent = most == 0
         sure = (most <= 1) & (latest <= least) & ~silent
         return np.where(sure, latest, np.where(nobody_knows | silent, _UNTOLD, _UNSTEADY))

@@ -75,11 +75,10 @@ class Steady:
         """Tell of which domains nothing else has to be known."""
         found, size = self._rows.found, len(self._rows.found.domains)
         with_mail = np.bincount(found.domain[self._mail], minlength=size) > 0
-        nowhere = np.array([not address.host for address in found.addresses], np.bool_)[found.address]
         port = np.array([address.port or 0 for address in found.addresses], np.int64)[found.address]
         several = self._least(port) != self._most(port)  # each port is a way of its own
         odd = np.bincount(self._domain[(self._bound == _UNSTEADY) | several], minlength=size) > 0
-        return with_mail & ~odd & ~(np.bincount(found.domain[nowhere], minlength=size) > 0)
+        return with_mail & ~odd
 
     def judgements(self, which: npt.NDArray[np.bool_]) -> Iterator[Judgement]:
         """Yield the judgements of steady domains."""

@@ -55,32 +55,54 @@ TEXTS = (
 NUMBERS = ("mx_port", "hour", "count", "first", "last")
 
 
-def rows(random: Random) -> Iterator[dict[str, Any]]:
-    """Yield rows of the store: mostly mail that went well, and here and there something else."""
-    trouble = random.choice([0.0, 0.02, 0.1, 0.5])
-    favourite = random.choice(ODD) if random.random() < 0.5 else {}
-    hosts = {domain: random.sample(HOSTS, random.choice([1, 1, 1, 2, 3])) for domain in DOMAINS}
-    senders = random.sample(SENDERS, random.randint(1, 3))
-    usual = GOOD | (random.choice(ODD) if random.random() < 0.3 else {})
-    for _ in range(random.choice([5, 40, 150])):
-        domain = random.choice(DOMAINS[: random.choice([1, 4, 8])])
-        host = random.choice(hosts[domain])
-        hour = int(START.timestamp()) * 1_000_000 + random.randrange(12 * 24) * HOUR
-        first = hour + random.randrange(HOUR)
-        row: dict[str, Any] = dict(zip(("mta", "host", "instance"), random.choice(senders), strict=True))
-        row |= {"recipient_domain": domain, "mx_host": host, "mx_ip": f"192.0.2.{HOSTS.index(host)}", "mx_port": 25}
-        row |= usual | (favourite if random.random() < trouble else {})
-        row |= random.choice(ODD) if random.random() < trouble / 3 else {}
-        size = {"hour": hour, "count": random.choice([1, 2, 40, 3_000]), "first": first}
-        yield row | size | {"last": min(first + random.choice([0, 1_000, HOUR]), hour + HOUR - 1)}
+class Story:
+    """What happens in a window: mostly mail that goes well, and here and there something else."""
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+        self._trouble = random.choice([0.0, 0.02, 0.1, 0.5])
+        self._favourites = random.sample(ODD, 2)
+        self._hosts = {domain: random.sample(HOSTS, random.choice([1, 1, 1, 2, 3])) for domain in DOMAINS}
+        self._senders = random.sample(SENDERS, random.randint(1, 3))
+        self._usual = GOOD | (random.choice(ODD) if random.random() < 0.3 else {})
+        self._in_clear = random.choice(HOSTS) if random.random() < 0.3 else None
+        begin = random.randrange(12)
+        self._outage = range(begin, random.choice([begin, begin + 1, 12]))
+        """Days on which the own side fails."""
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield rows of the store."""
+        domains = DOMAINS[: self._random.choice([1, 4, 8])]
+        for _ in range(self._random.choice([5, 40, 150, 300])):
+            day = self._random.randrange(12)
+            hour = int(START.timestamp()) * 1_000_000 + (day * 24 + self._random.randrange(24)) * HOUR
+            first = hour + self._random.randrange(HOUR)
+            last = min(first + self._random.choice([0, 1_000, HOUR]), hour + HOUR - 1)
+            size = {"hour": hour, "count": self._random.choice([1, 2, 40, 3_000]), "first": first, "last": last}
+            yield self._row(self._random.choice(domains), day) | size
+
+    def _row(self, domain: str, day: int) -> dict[str, Any]:
+        host = self._random.choice(self._hosts[domain])
+        sender = zip(("mta", "host", "instance"), self._random.choice(self._senders), strict=True)
+        row = {"recipient_domain": domain, "mx_host": host, "mx_ip": f"192.0.2.{HOSTS.index(host)}", "mx_port": 25}
+        row |= dict(sender) | self._usual
+        if day in self._outage or host == self._in_clear:
+            row |= ODD[0] if day % 2 else ODD[3]
+        elif self._random.random() < self._trouble:
+            row |= self._random.choice(self._favourites)
+        return row | (self._random.choice(ODD) if self._random.random() < self._trouble / 5 else {})
 
 
-def world(random: Random) -> Columns:
+def window(every: list[dict[str, Any]]) -> Columns:
     """Return the columns of a window."""
-    every = list(rows(random))
     words = {name: pa.array([row.get(name) for row in every], pa.string()) for name in TEXTS}
     numbers = {name: pa.array([row.get(name) for row in every], pa.int64()) for name in NUMBERS}
     return columns(pa.table(words | numbers), Direction.OUTBOUND)
+
+
+def world(random: Random) -> Columns:
+    """Return the columns of some window."""
+    return window(list(Story(random).rows()))
 
 
 def probes(random: Random) -> Looks:
@@ -121,7 +143,7 @@ ASKED = st.fixed_dictionaries(
 ).map(lambda asked: Thresholds()._replace(**asked))
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=500)
 @given(st.integers(0, 1 << 32), st.sampled_from(LEVELS), ASKED, st.booleans())
 def test_the_same_recommendation(seed: int, level: str, asked: Thresholds, probed: bool) -> None:
     """Whatever the window holds: judgements and reasons, plan, hold, notes, coverage."""
@@ -130,6 +152,39 @@ def test_the_same_recommendation(seed: int, level: str, asked: Thresholds, probe
     plainly, by_column = both(random, level, asked, looks)
     for one, other in zip(plainly, by_column, strict=True):
         assert one == other
+
+
+def plain(domain: str, host: str, ip: int, **other: Any) -> dict[str, Any]:
+    """Return a row of mail that went well."""
+    hour = int(START.timestamp()) * 1_000_000
+    sender = dict(zip(("mta", "host", "instance"), SENDERS[0], strict=True))
+    place = {"recipient_domain": domain, "mx_host": host, "mx_ip": f"192.0.2.{ip}", "mx_port": 25}
+    return sender | place | GOOD | {"hour": hour, "count": 100, "first": hour + 1, "last": hour + 2} | other
+
+
+CASES: dict[str, list[dict[str, Any]]] = {
+    "another address of the host took mail for others": [
+        plain("a.test", "mx.p.net", 1),
+        plain("b.test", "mx.p.net", 2),
+    ],
+    "the other host had failed before": [
+        plain("a.test", "a.p.net", 1),
+        plain("a.test", "b.q.net", 2, **ODD[0]),
+        *[plain("b.test", "c.r.net", 3, earlier="192.0.2.1", count=number) for number in (200, 3_000)],
+    ],
+    "no host was reached": [plain("a.test", "mx.p.net", 1), plain("a.test", "mx.p.net", 1, **ODD[-1])],
+    "one sender reached no host": [plain("a.test", "mx.p.net", 1), plain("a.test", "mx.p.net", 1, **ODD[-1], host="m")],
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("level", LEVELS)
+def test_cases(case: str, level: str) -> None:
+    """What chance hardly finds."""
+    found = window(CASES[case])
+    for asked in (Thresholds(), Thresholds()._replace(min_mails=1_000)):
+        plainly = recommend(found.observations(), level, WINDOW, asked, provider)
+        assert recommend_window(found, level, WINDOW, asked, provider) == plainly
 
 
 @settings(deadline=None, max_examples=50)

@@ -173,7 +173,7 @@ CASES: dict[str, list[dict[str, Any]]] = {
         *[plain("b.test", "c.r.net", 3, earlier="192.0.2.1", count=number) for number in (200, 3_000)],
     ],
     "no host was reached": [plain("a.test", "mx.p.net", 1), plain("a.test", "mx.p.net", 1, **ODD[-1])],
-    "one sender reached no host": [plain("a.test", "mx.p.net", 1), plain("a.test", "mx.p.net", 1, **ODD[-1], host="m")],
+    "one sender reached no host": [plain("a.test", "mx.p.net", 1), plain("a.test", "", 1) | ODD[-1] | {"host": "m"}],
 }
 
 

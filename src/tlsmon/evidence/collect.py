@@ -8,10 +8,13 @@ from tlsmon.evidence.model import Observation
 from tlsmon.rollup.model import Direction
 from tlsmon.store.table import NAME, Table
 
-_KEYS: Final = (
-    "recipient_domain, sender_domain, mx_host, mx_ip, mx_port, mta, host, instance, "
-    "security, authentication, protocol, cipher, outcome, cause, level, earlier"
+_TEXTS: Final = (
+    *("recipient_domain", "sender_domain", "mx_host", "mx_ip", "mta", "host", "instance"),
+    *("security", "authentication", "protocol", "cipher", "outcome", "cause", "level", "earlier"),
 )
+_KEYS: Final = ", ".join((*_TEXTS, "mx_port"))
+# A text view keeps alive all that it was read with; a dictionary holds each text once.
+_CODED: Final = ", ".join(f"arrow_cast({name}, 'Dictionary(Int32, Utf8)') AS {name}" for name in _TEXTS)
 _TRAFFIC: Final = {
     # Where no host was reached the scope is null; such rows tell of DANE and policy failures.
     Direction.OUTBOUND: "direction = 'outbound' AND (scope = 'internet' OR scope IS NULL) "
@@ -39,10 +42,12 @@ def observed(table: Table, since: datetime, until: datetime, direction: Directio
     where = f"{_TRAFFIC[direction]} AND hour >= {_moment(since)} AND hour < {_moment(until)}"
     found = table.query(
         f"""
-        SELECT {_KEYS}, hour, count, "first", "last" FROM {NAME} WHERE NOT provisional AND {where}
-        UNION ALL
-        SELECT {_KEYS}, hour, CAST(SUM(count) AS BIGINT), "first", "last" FROM {NAME} WHERE provisional AND {where}
-        GROUP BY {_KEYS}, hour, "first", "last" HAVING SUM(count) <> 0
+        SELECT {_CODED}, mx_port, hour, count, "first", "last" FROM (
+            SELECT {_KEYS}, hour, count, "first", "last" FROM {NAME} WHERE NOT provisional AND {where}
+            UNION ALL
+            SELECT {_KEYS}, hour, CAST(SUM(count) AS BIGINT), "first", "last" FROM {NAME} WHERE provisional AND {where}
+            GROUP BY {_KEYS}, hour, "first", "last" HAVING SUM(count) <> 0
+        )
         """  # noqa: S608, own names and times only
     )
     return columns(found, direction)

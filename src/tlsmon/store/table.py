@@ -159,11 +159,7 @@ class Table:
                 raise ConflictError(str(error)) from error
 
     def query(self, sql: str) -> "pa.Table":
-        """
-        Return what a SQL statement (DataFusion) about the table ``rows`` gives, texts as dictionaries.
-
-        A text view keeps alive what it was read from; a dictionary holds each text once. Raises StoreError.
-        """
+        """Return what a SQL statement (DataFusion) about the table ``rows`` gives. Raises StoreError."""
         missing = self._missing()
         name = f"written_{NAME}" if missing else NAME
         nothing = ", ".join(f"CAST(NULL AS VARCHAR) AS {column}" for column in missing)
@@ -172,9 +168,7 @@ class Table:
             answer = QueryBuilder().register(name, self._table).execute(whole)
             import pyarrow as pa  # noqa: PLC0415
 
-            reader = pa.RecordBatchReader.from_stream(answer)  # pa.table() would import pandas
-            batches = [_slim(batch) for batch in reader]
-            return pa.Table.from_batches(batches) if batches else reader.schema.empty_table()
+            return pa.RecordBatchReader.from_stream(answer).read_all()  # pa.table() would import pandas
 
     def _missing(self) -> list[str]:
         """Return the columns that the table lacks because it is of an older version."""
@@ -208,16 +202,6 @@ class Table:
             self._table.optimize.compact(writer_properties=WRITER)
             self._table.vacuum(dry_run=False)  # the table's own retention: a week
         return True
-
-
-def _slim(batch: "pa.RecordBatch") -> "pa.RecordBatch":
-    import pyarrow as pa  # noqa: PLC0415
-
-    columns = [
-        column.cast(pa.string()).dictionary_encode() if pa.types.is_string_view(column.type) else column
-        for column in batch.columns
-    ]
-    return pa.RecordBatch.from_arrays(columns, batch.schema.names)
 
 
 def _create(location: str, layout: Layout) -> None:

@@ -123,10 +123,29 @@ def held(rows: Rows) -> str | None:
     good, bad = (np.bincount(provider[rows.standing == what], minlength=size) > 0 for what in (GOOD, BAD))
     last = np.zeros(size, np.int64)
     np.maximum.at(last, provider[rows.telling], rows.found.last[rows.telling])
-    changing = rows.sessions(provider, rows.telling & (good & bad)[provider])
+    changing = rows.sessions(provider, rows.telling & (good & bad & _ends_badly(rows, provider))[provider])
     return hold.of_sessions(
         {rows.providers[code]: items for code, items in changing.items()}, last[good | bad].tolist()
     )
+
+
+def _ends_badly(rows: Rows, provider: Numbers) -> npt.NDArray[np.bool_]:
+    """
+    Tell of which providers more than half of the sessions may be bad after a change; few are, and the rest is quick.
+
+    Whatever the change is: of good sessions that ended after it at least one counts, and of bad ones at most all (see
+    ``_since`` in :mod:`tlsmon.evidence.history`). So it is enough to count back from the end.
+    """
+    which = np.flatnonzero(rows.telling)
+    which = which[np.lexsort((-rows.found.last[which], provider[which]))]
+    whose, last, attempts = provider[which], rows.found.last[which], rows.found.attempts[which]
+    sure = (attempts > 1) | (rows.found.first[which] == last)
+    lead = np.cumsum(np.where(rows.standing[which] == BAD, attempts, -1 * sure))
+    before = np.concatenate(([0], lead))[np.searchsorted(whose, whose)]
+    complete = np.append((np.diff(whose) != 0) | (np.diff(last) != 0), True)[: len(which)]
+    found = np.zeros(len(rows.providers), np.bool_)
+    found[whose[complete & (lead >= before)]] = True
+    return found
 
 
 def set_aside(rows: Rows) -> tuple[Rows, own_side.SetAside]:

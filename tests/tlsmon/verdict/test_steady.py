@@ -16,6 +16,7 @@ from tlsmon.evidence.looks import Look, LookedAt, Looks, gathered
 from tlsmon.provider import provider
 from tlsmon.rollup.model import Direction
 from tlsmon.verdict import recommend as module
+from tlsmon.verdict.judge import judge
 from tlsmon.verdict.model import Thresholds
 from tlsmon.verdict.recommend import Recommendation, Window, recommend, recommend_window
 
@@ -130,6 +131,10 @@ def both(random: Random, level: str, asked: Thresholds, looks: Looks | None) -> 
     return plainly, recommend_window(found, level, WINDOW, asked, provider, looks=looks)
 
 
+def _asked(given: dict[str, Any]) -> Thresholds:
+    return Thresholds()._replace(**given)
+
+
 ASKED = st.fixed_dictionaries(
     {
         "max_share": st.sampled_from([0.01, 0.2, 0.0, 1.0]),
@@ -140,7 +145,7 @@ ASKED = st.fixed_dictionaries(
         "in_force": st.sampled_from([None, None, "dane", "verify"]),
         "sender_validates": st.booleans(),
     }
-).map(lambda asked: Thresholds()._replace(**asked))
+).map(_asked)
 
 
 @settings(deadline=None, max_examples=500)
@@ -202,7 +207,6 @@ def test_without_reasons(seed: int, level: str) -> None:
 def test_most_are_steady(monkeypatch: pytest.MonkeyPatch) -> None:
     """Both ways are taken, or the other tests would compare little."""
     taken: Counter[str] = Counter()
-    judge = module.judge
 
     def counting(*given: Any) -> Any:
         judged = judge(*given)

@@ -5,9 +5,7 @@ Attempts differ in domain and address, and are alike in most of the rest. So eac
 values stands there.
 """
 
-import contextlib
-import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -16,7 +14,7 @@ import pyarrow as pa
 
 from tlsmon.evidence.model import Address, Observation, Sender
 from tlsmon.rollup.model import Direction
-from tlsmon.store.values import coded, numbers
+from tlsmon.store.values import coded, numbers, without_collection
 
 Numbers: TypeAlias = npt.NDArray[np.int64]
 
@@ -26,22 +24,6 @@ _KIND: Final = (
 )
 _MOST_CODES: Final = 1 << 62
 _DAY: Final = 86_400_000_000
-
-
-@contextlib.contextmanager
-def without_collection() -> Iterator[None]:
-    """
-    Keep the garbage collector from walking through many new values again and again; none of them is in a cycle.
-
-    For a ``with`` statement, or to decorate a function.
-    """
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 class Columns(NamedTuple):

@@ -1,5 +1,8 @@
 """Columns of an answer as Python values, or as numbers."""
 
+import contextlib
+import gc
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -40,3 +43,19 @@ def coded(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.int64], list[Any]]:
     words = whole.dictionary.to_pylist()
     indices: npt.NDArray[np.int64] = whole.indices.cast(pa.int64()).fill_null(len(words)).to_numpy()
     return indices, [*words, None] if whole.null_count else words
+
+
+@contextlib.contextmanager
+def without_collection() -> Iterator[None]:
+    """
+    Keep the garbage collector from walking through many new values again and again; none of them is in a cycle.
+
+    For a ``with`` statement, or to decorate a function.
+    """
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

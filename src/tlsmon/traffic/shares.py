@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from tlsmon.provider import provider
 from tlsmon.rollup.model import Direction
 from tlsmon.store.table import NAME, Table
-from tlsmon.store.values import values
+from tlsmon.store.values import values, without_collection
 from tlsmon.traffic.model import Counts, Group, Period, Silence, Traffic, TrafficRow
 
 _TRAFFIC: Final = "scope = 'internet'"
@@ -56,6 +56,7 @@ _HOUR: Final = timedelta(hours=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+@without_collection()
 def traffic(  # noqa: PLR0913, what one asks for
     table: Table,
     by: Period = Period.DAY,

@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tlsmon.evidence.columns import Columns, without_collection
+from tlsmon.evidence.columns import Columns
 from tlsmon.evidence.looks import Looks
 from tlsmon.evidence.model import Observation
 from tlsmon.evidence.standing import sender_facts, standing, with_level_in_force
 from tlsmon.rollup.model import Direction
+from tlsmon.store.values import without_collection
 from tlsmon.verdict import by_column
 from tlsmon.verdict.by_column import Rows
 from tlsmon.verdict.fates import Seen

@@ -32,7 +32,7 @@ from tlsmon.traffic.summary import advice, percent, sentence
 from tlsmon.verdict.backtest import Backtest, Tally, Walk, Week, backtest
 from tlsmon.verdict.backtest import document as backtest_document
 from tlsmon.verdict.model import Judgement, Level, Probed, Thresholds, Verdict
-from tlsmon.verdict.recommend import Recommendation, Window, recommend_window
+from tlsmon.verdict.recommend import Recommendation, Window
 from tlsmon.verdict.summary import headline, last_seen
 from tlsmon.verdict.watch import Advice, Failing, Governing, LocalFault, Watch, watch
 
@@ -143,13 +143,14 @@ class Store:
         direction: Direction = Direction.OUTBOUND,
     ) -> Recommendation:
         """
-        Judge every recipient domain at a level, see :func:`tlsmon.verdict.recommend.recommend_window`.
+        Judge every recipient domain at a level, see :func:`tlsmon.verdict.window.recommend_window`.
 
         The window are the ``days`` before ``as_of`` (aware); None: the end of what is in the store. Inbound the domains
         are those that clients claim to send for, and only ``encrypt`` can be asked: what would refuse them is
         smtpd_tls_security_level. Raises TlsmonError for another level.
         """
         from tlsmon.provider import provider
+        from tlsmon.verdict.window import recommend_window
 
         if direction is Direction.INBOUND and level is not Level.ENCRYPT:
             raise TlsmonError("Inbound only the level encrypt can be judged: clients need no certificate.")

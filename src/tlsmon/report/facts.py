@@ -29,8 +29,9 @@ from tlsmon.traffic.shares import traffic
 from tlsmon.verdict import by_column
 from tlsmon.verdict.fates import Seen
 from tlsmon.verdict.model import Level, Thresholds, Verdict
-from tlsmon.verdict.recommend import Recommendation, Window, recommend_window
+from tlsmon.verdict.recommend import Recommendation, Window
 from tlsmon.verdict.watch import watch
+from tlsmon.verdict.window import recommend_window
 
 WEEKS: Final = 13
 _WEEK: Final = timedelta(days=7)

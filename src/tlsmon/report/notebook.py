@@ -14,7 +14,8 @@ from tlsmon.traffic.model import Group, Period
 from tlsmon.traffic.shares import traffic
 from tlsmon.verdict.backtest import Day, Walk, backtest
 from tlsmon.verdict.model import Level, Thresholds
-from tlsmon.verdict.recommend import Window, recommend_window
+from tlsmon.verdict.recommend import Window
+from tlsmon.verdict.window import recommend_window
 
 _DAY = timedelta(days=1)
 

@@ -37,7 +37,7 @@ def numbers(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
 def coded(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.int64], list[Any]]:
     """Return a column of texts or numbers as indices into the values that occur in it; null is the last of them."""
     if not pa.types.is_dictionary(column.type):
-        column = (column.cast(pa.string()) if pa.types.is_string_view(column.type) else column).dictionary_encode()
+        column = (column if pa.types.is_integer(column.type) else column.cast(pa.string())).dictionary_encode()
     whole = column.unify_dictionaries().combine_chunks()
     whole = whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
     words = whole.dictionary.to_pylist()

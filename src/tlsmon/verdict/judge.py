@@ -66,7 +66,8 @@ def _routes(seen: Iterable[Seen]) -> list[list[Seen]]:
     for sender, items in lost.items():
         busiest = max(ways[sender].values(), key=_attempts, default=ways[sender][None])
         busiest.extend(items)
-    return [items for sender in sorted(ways, key=str) for items in ways[sender].values()]
+    # In an order of their own, whatever that of the rows: where two are equally bad, the first is named.
+    return [ways[sender][way] for sender in sorted(ways, key=str) for way in sorted(ways[sender], key=str)]
 
 
 def _attempts(items: Iterable[Seen]) -> int:

@@ -15,10 +15,11 @@ from tlsmon.evidence.columns import Columns, columns
 from tlsmon.evidence.looks import Look, LookedAt, Looks, gathered
 from tlsmon.provider import provider
 from tlsmon.rollup.model import Direction
-from tlsmon.verdict import recommend as module
+from tlsmon.verdict import window as module
 from tlsmon.verdict.judge import judge
 from tlsmon.verdict.model import Thresholds
-from tlsmon.verdict.recommend import Recommendation, Window, recommend, recommend_window
+from tlsmon.verdict.recommend import Recommendation, Window, recommend
+from tlsmon.verdict.window import recommend_window
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 WINDOW = Window(START, START + timedelta(days=12))
@@ -94,7 +95,7 @@ class Story:
         return row | (self._random.choice(ODD) if self._random.random() < self._trouble / 5 else {})
 
 
-def window(every: list[dict[str, Any]]) -> Columns:
+def rows_of(every: list[dict[str, Any]]) -> Columns:
     """Return the columns of a window."""
     words = {name: pa.array([row.get(name) for row in every], pa.string()) for name in TEXTS}
     numbers = {name: pa.array([row.get(name) for row in every], pa.int64()) for name in NUMBERS}
@@ -103,7 +104,7 @@ def window(every: list[dict[str, Any]]) -> Columns:
 
 def world(random: Random) -> Columns:
     """Return the columns of some window."""
-    return window(list(Story(random).rows()))
+    return rows_of(list(Story(random).rows()))
 
 
 def probes(random: Random) -> Looks:
@@ -186,7 +187,7 @@ CASES: dict[str, list[dict[str, Any]]] = {
 @pytest.mark.parametrize("level", LEVELS)
 def test_cases(case: str, level: str) -> None:
     """What chance hardly finds."""
-    found = window(CASES[case])
+    found = rows_of(CASES[case])
     for asked in (Thresholds(), Thresholds()._replace(min_mails=1_000)):
         plainly = recommend(found.observations(), level, WINDOW, asked, provider)
         assert recommend_window(found, level, WINDOW, asked, provider) == plainly

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
-from tlsmon.json_text import pieces
 
 Cell: TypeAlias = str | int | float | None
 
@@ -54,11 +53,8 @@ def tell(text: str) -> None:
 
 def say_json(document: Any, *, indent: int | None = 2) -> None:
     """Print a JSON document; ASCII only, so that it is safe on any terminal."""
-    if indent is None:
-        sys.stdout.write(json.dumps(document) + "\n")
-        return
-    for piece in pieces(document):
-        sys.stdout.write(piece)
+    # In pieces: a document may be long, and its text several times as large.
+    sys.stdout.writelines(json.JSONEncoder(indent=indent).iterencode(document))
     sys.stdout.write("\n")
 
 

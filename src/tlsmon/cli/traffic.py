@@ -59,7 +59,7 @@ def _print(found: Traffic, format_: Format, top: int) -> None:
     elif format_ is Format.JSON:
         inbound = {"direction": found.direction} if found.direction is Direction.INBOUND else {}
         names = _names(found)
-        rows = (dict(zip(names, _values(row, found), strict=True)) for row in found.rows)
+        rows = [dict(zip(names, _values(row, found), strict=True)) for row in found.rows]
         say_json({"by": found.by, **inbound, "rows": rows})
     elif format_ is Format.CSV:
         say_csv(_names(found), (_values(row, found) for row in found.rows))

@@ -1,9 +1,9 @@
 """The report as JSON: the same words and numbers, by name."""
 
+import json
 from datetime import date
 from typing import Any
 
-from tlsmon.json_text import pieces
 from tlsmon.report.model import Cell, Report, Section, Table
 
 
@@ -34,7 +34,7 @@ def document(report: Report) -> dict[str, Any]:
 
 def to_json(report: Report) -> bytes:
     """Return the report as a JSON text in ASCII."""
-    return ("".join(pieces(document(report))) + "\n").encode("ascii")
+    return (json.dumps(document(report), indent=2) + "\n").encode("ascii")
 
 
 def _section(section: Section) -> dict[str, Any]:

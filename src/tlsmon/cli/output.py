@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
-
 Cell: TypeAlias = str | int | float | None
 
 _GAP: Final = "  "

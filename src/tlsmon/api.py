@@ -32,7 +32,7 @@ from tlsmon.traffic.summary import advice, percent, sentence
 from tlsmon.verdict.backtest import Backtest, Tally, Walk, Week, backtest
 from tlsmon.verdict.backtest import document as backtest_document
 from tlsmon.verdict.model import Judgement, Level, Probed, Thresholds, Verdict
-from tlsmon.verdict.recommend import Recommendation, Window, recommend
+from tlsmon.verdict.recommend import Recommendation, Window
 from tlsmon.verdict.summary import headline, last_seen
 from tlsmon.verdict.watch import Advice, Failing, Governing, LocalFault, Watch, watch
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from maillog.model import Delivery as Delivery  # noqa: PLC0414, the commands name this type, too
     from maillog.reading import ReadSettings
     from maillog.reading import UnreadLine as UnreadLine  # noqa: PLC0414
+    from tlsmon.evidence.columns import Columns
     from tlsmon.evidence.looks import Looks
     from tlsmon.evidence.model import Observation
     from tlsmon.ingest.one import Listeners
@@ -142,21 +143,22 @@ class Store:
         direction: Direction = Direction.OUTBOUND,
     ) -> Recommendation:
         """
-        Judge every recipient domain at a level, see :func:`tlsmon.verdict.recommend.recommend`.
+        Judge every recipient domain at a level, see :func:`tlsmon.verdict.window.recommend_window`.
 
         The window are the ``days`` before ``as_of`` (aware); None: the end of what is in the store. Inbound the domains
         are those that clients claim to send for, and only ``encrypt`` can be asked: what would refuse them is
         smtpd_tls_security_level. Raises TlsmonError for another level.
         """
         from tlsmon.provider import provider
+        from tlsmon.verdict.window import recommend_window
 
         if direction is Direction.INBOUND and level is not Level.ENCRYPT:
             raise TlsmonError("Inbound only the level encrypt can be judged: clients need no certificate.")
-        window, found = self._observations(days, as_of, direction)
+        window, found = self._observed(days, as_of, direction)
         asked = thresholds or Thresholds()
         # Probes look at servers that take mail; of clients they know nothing.
         looks = None if direction is Direction.INBOUND else self._looks(asked, window, as_of)
-        return recommend(found, level, window, asked, provider, looks=looks)._replace(direction=direction)
+        return recommend_window(found, level, window, asked, provider, looks=looks)._replace(direction=direction)
 
     def policy(
         self,
@@ -247,15 +249,19 @@ class Store:
 
         return backtest(days(self._table()), walk, provider)
 
-    def _observations(
+    def _observations(self, days: int, as_of: datetime | None) -> tuple[Window, list[Observation]]:
+        window, found = self._observed(days, as_of)
+        return window, found.observations()
+
+    def _observed(
         self, days: int, as_of: datetime | None, direction: Direction = Direction.OUTBOUND
-    ) -> tuple[Window, list[Observation]]:
+    ) -> tuple[Window, Columns]:
         from tlsmon.evidence import collect
 
         table = self._table()
         until = as_of or collect.end(table, direction)
         window = Window(until - timedelta(days=days), until)
-        return window, collect.observations(table, window.since, window.until, direction)
+        return window, collect.observed(table, window.since, window.until, direction)
 
     def _looks(self, asked: Thresholds, window: Window, as_of: datetime | None) -> Looks | None:
         from tlsmon.evidence import recall

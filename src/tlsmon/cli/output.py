@@ -5,7 +5,6 @@ Logs are written by strangers: nothing of them reaches a terminal that is not pr
 """
 
 import csv
-import io
 import json
 import sys
 from collections.abc import Iterable, Sequence
@@ -53,23 +52,16 @@ def tell(text: str) -> None:
 
 def say_json(document: Any, *, indent: int | None = 2) -> None:
     """Print a JSON document; ASCII only, so that it is safe on any terminal."""
-    sys.stdout.write(json.dumps(document, indent=indent) + "\n")
+    # In pieces: a document may be long, and its text several times as large.
+    sys.stdout.writelines(json.JSONEncoder(indent=indent).iterencode(document))
+    sys.stdout.write("\n")
 
 
 def say_csv(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
     """Print comma separated values (RFC 4180) with a header; what does not apply is empty."""
-    line = io.StringIO()
-    writer = csv.writer(line, lineterminator="\r\n")
-    for row in (header, *rows) if isinstance(rows, Sequence) else _with_header(header, rows):
-        writer.writerow([printable(cell) if isinstance(cell, str) else cell for cell in row])
-        sys.stdout.write(line.getvalue())
-        line.seek(0)
-        line.truncate()
-
-
-def _with_header(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterable[Sequence[Cell]]:
-    yield header
-    yield from rows
+    writer = csv.writer(sys.stdout, lineterminator="\r\n")
+    writer.writerow(header)
+    writer.writerows([printable(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
 
 
 def say_table(header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:

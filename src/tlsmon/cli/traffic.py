@@ -1,7 +1,7 @@
 """``tlsmon traffic``: how much of the mail is encrypted, and how that moves."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -54,14 +54,15 @@ def traffic(
 
 
 def _print(found: Traffic, format_: Format, top: int) -> None:
-    rows = [_row(row, found) for row in found.rows]
     if format_ is Format.TABLE:
         _show_table(found)
     elif format_ is Format.JSON:
         inbound = {"direction": found.direction} if found.direction is Direction.INBOUND else {}
+        names = _names(found)
+        rows = [dict(zip(names, _values(row, found), strict=True)) for row in found.rows]
         say_json({"by": found.by, **inbound, "rows": rows})
     elif format_ is Format.CSV:
-        say_csv(_names(found), [list(row.values()) for row in rows])
+        say_csv(_names(found), (_values(row, found) for row in found.rows))
     else:
         say_lines(api.exposition(found, top))
 
@@ -71,10 +72,10 @@ def _names(found: Traffic) -> list[str]:
     return ["period", *groups, "deliveries", "sent", "encrypted", "plaintext", "unknown", "share_encrypted"]
 
 
-def _row(row: TrafficRow, found: Traffic) -> dict[str, Any]:
+def _values(row: TrafficRow, found: Traffic) -> tuple[str | int | float | None, ...]:
     """Return a row as the design page fixes it, with the group by its own name where one was asked for."""
-    groups = [row.group] if found.group else []
-    return dict(zip(_names(found), (row.period, *groups, *row.counts, row.counts.share_encrypted), strict=True))
+    groups = (row.group,) if found.group else ()
+    return (row.period, *groups, *row.counts, row.counts.share_encrypted)
 
 
 def _show_table(found: Traffic) -> None:
@@ -87,6 +88,7 @@ def _show_table(found: Traffic) -> None:
         say(api.advice(silence))
 
 
-def _cells(row: TrafficRow, found: Traffic) -> list[str | int | None]:
-    *cells, share = _row(row, found).values()
+def _cells(row: TrafficRow, found: Traffic) -> list[str | int | float | None]:
+    *cells, _ = _values(row, found)
+    share = row.counts.share_encrypted
     return [*cells, None if share is None else api.percent(share).rjust(len("share_encrypted"))]

@@ -1,22 +1,20 @@
 """Rows of the store -> observations of a window."""
 
-import contextlib
-import gc
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-import pyarrow as pa
-
-from tlsmon.evidence.model import Address, Observation, Sender
+from tlsmon.evidence.columns import Columns, columns
+from tlsmon.evidence.model import Observation
 from tlsmon.rollup.model import Direction
 from tlsmon.store.table import NAME, Table
-from tlsmon.store.values import values
 
-_KEYS: Final = (
-    "recipient_domain, sender_domain, mx_host, mx_ip, mx_port, mta, host, instance, "
-    "security, authentication, protocol, cipher, outcome, cause, level, earlier"
+_TEXTS: Final = (
+    *("recipient_domain", "sender_domain", "mx_host", "mx_ip", "mta", "host", "instance"),
+    *("security", "authentication", "protocol", "cipher", "outcome", "cause", "level", "earlier"),
 )
+_KEYS: Final = ", ".join((*_TEXTS, "mx_port"))
+# A text view keeps alive all that it was read with; a dictionary holds each text once.
+_CODED: Final = ", ".join(f"arrow_cast({name}, 'Dictionary(Int32, Utf8)') AS {name}" for name in _TEXTS)
 _TRAFFIC: Final = {
     # Where no host was reached the scope is null; such rows tell of DANE and policy failures.
     Direction.OUTBOUND: "direction = 'outbound' AND (scope = 'internet' OR scope IS NULL) "
@@ -31,6 +29,11 @@ _RECENT: Final = timedelta(days=31)
 def observations(
     table: Table, since: datetime, until: datetime, direction: Direction = Direction.OUTBOUND
 ) -> list[Observation]:
+    """Return what :func:`observed` does, as values. Raises StoreError."""
+    return observed(table, since, until, direction).observations()
+
+
+def observed(table: Table, since: datetime, until: datetime, direction: Direction = Direction.OUTBOUND) -> Columns:
     """
     Return the attempts towards the internet, or inbound from it, from ``since`` to ``until`` (aware), by day.
 
@@ -39,20 +42,15 @@ def observations(
     where = f"{_TRAFFIC[direction]} AND hour >= {_moment(since)} AND hour < {_moment(until)}"
     found = table.query(
         f"""
-        SELECT {_KEYS}, CAST(SUM(count) AS BIGINT) AS attempts,
-            CAST(MIN("first") AS BIGINT) AS "first", CAST(MAX("last") AS BIGINT) AS "last"
-        FROM (
+        SELECT {_CODED}, mx_port, hour, count, "first", "last" FROM (
             SELECT {_KEYS}, hour, count, "first", "last" FROM {NAME} WHERE NOT provisional AND {where}
             UNION ALL
-            SELECT {_KEYS}, hour, SUM(count) AS count, "first", "last" FROM {NAME} WHERE provisional AND {where}
+            SELECT {_KEYS}, hour, CAST(SUM(count) AS BIGINT), "first", "last" FROM {NAME} WHERE provisional AND {where}
             GROUP BY {_KEYS}, hour, "first", "last" HAVING SUM(count) <> 0
         )
-        GROUP BY {_KEYS}, date_trunc('day', arrow_cast(hour, 'Timestamp(Microsecond, None)'))
         """  # noqa: S608, own names and times only
     )
-    with _without_collection():
-        items = _observations(found)
-        return items if direction is Direction.OUTBOUND else [*map(_arrival, items, values(found["sender_domain"]))]
+    return columns(found, direction)
 
 
 def end(table: Table, direction: Direction = Direction.OUTBOUND) -> datetime:
@@ -72,40 +70,3 @@ def _last(table: Table, where: str) -> datetime | None:
 
 def _moment(time: datetime) -> str:
     return f"TIMESTAMP '{time.isoformat()}'"
-
-
-def _arrival(found: Observation, sender_domain: str) -> Observation:
-    """Return mail that came in; a client without a name is known by its address."""
-    client = found.address._replace(host=found.address.host or found.address.ip or "")
-    return found._replace(domain=sender_domain, address=client, direction=Direction.INBOUND)
-
-
-def _observations(found: pa.Table) -> list[Observation]:
-    """Return the rows as observations. Equal texts, addresses and senders are one object, which saves most of them."""
-    addresses: dict[tuple[str | None, ...], Address] = {}
-    senders: dict[tuple[str | None, ...], Sender] = {}
-    sets: dict[str | None, frozenset[str]] = {None: frozenset(), "": frozenset()}
-    items = []
-    for domain, _, host, ip, port, mta, reporter, instance, *rest, earlier, attempts, first, last in zip(
-        *map(values, found.columns), strict=True
-    ):
-        where, who = (host, ip, port), (mta, reporter, instance)
-        address = addresses.get(where) or addresses.setdefault(where, Address(host or "", ip, port))
-        sender = senders.get(who) or senders.setdefault(who, Sender(mta, reporter, instance))
-        if earlier not in sets:
-            sets[earlier] = frozenset(earlier.split(","))
-        words = (domain, address, sender, *rest, attempts, first, last, sets[earlier])
-        items.append(Observation(*words))
-    return items
-
-
-@contextlib.contextmanager
-def _without_collection() -> Iterator[None]:
-    """Keep the garbage collector from walking through a million new values again and again; none is in a cycle."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()

@@ -86,9 +86,10 @@ def _change(sessions: Sequence[Sessions]) -> _Change | None:
             (True, (good_after.least, bad_after.most)),
             (False, (good_after.evenly(time), bad_after.evenly(time))),
         ):
-            parted = _likelihood(good - counts[0], bad - counts[1]) + _likelihood(*counts)
-            if parted > best and (counts[0] * bad > counts[1] * good) is better:
-                best, found = parted, _Change(time, better)
+            if (counts[0] * bad > counts[1] * good) is better:
+                parted = _likelihood(good - counts[0], bad - counts[1]) + _likelihood(*counts)
+                if parted > best:
+                    best, found = parted, _Change(time, better)
     return found
 
 
@@ -189,7 +190,7 @@ def _since(item: Sessions, change: _Change) -> Sessions:
 def _likelihood(good: float, bad: float) -> float:
     """Return the log likelihood of the counts under their own rate."""
     total = good + bad
-    return sum(count * log(count / total) for count in (good, bad) if count)
+    return (good * log(good / total) if good else 0) + (bad * log(bad / total) if bad else 0)
 
 
 def _count(sessions: Iterable[Sessions], *, good: bool) -> int:

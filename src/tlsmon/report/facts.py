@@ -11,10 +11,14 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import groupby, pairwise
 from typing import Any, Final, NamedTuple
 
+import numpy as np
+
 from tlsmon.evidence import collect, recall
+from tlsmon.evidence.columns import Columns
 from tlsmon.evidence.history import Sessions, behaviour
 from tlsmon.evidence.looks import Looks
 from tlsmon.evidence.model import Observation, Standing
+from tlsmon.evidence.standing import TLS_CAUSES
 from tlsmon.provider import provider
 from tlsmon.report.model import Rung, Week
 from tlsmon.report.register import Exemption
@@ -22,9 +26,12 @@ from tlsmon.store.positions import Positions
 from tlsmon.store.table import NAME, Table
 from tlsmon.traffic.model import Period, Silence
 from tlsmon.traffic.shares import traffic
+from tlsmon.verdict import by_column
+from tlsmon.verdict.fates import Seen
 from tlsmon.verdict.model import Level, Thresholds, Verdict
-from tlsmon.verdict.recommend import Recommendation, Window, at_level, recommend
+from tlsmon.verdict.recommend import Recommendation, Window
 from tlsmon.verdict.watch import watch
+from tlsmon.verdict.window import recommend_window
 
 WEEKS: Final = 13
 _WEEK: Final = timedelta(days=7)
@@ -123,39 +130,38 @@ def gather(table: Table, asked: Asked) -> Facts:
     until = asked.as_of or collect.end(table)
     window = Window(until - timedelta(days=asked.days), until)
     before = _before(table, window, asked)  # first, so that the rows of one window are in memory at a time
-    found = collect.observations(table, *window)
+    found = collect.observed(table, *window)
     seen = recall.looks(table.location, asked.thresholds.probe_days, until, fixed=asked.as_of is not None)
-    now = _judged(found, asked.level, window, asked, seen)
+    now = recommend_window(found, asked.level, window, asked.thresholds, provider, looks=seen)
     weeks, running = _weeks(table, until)
     since = weeks[0].monday
     return Facts(
         asked,
         now,
         before,
-        tuple(_rung(now if level is asked.level else _judged(found, level, window, asked, seen)) for level in Level),
+        tuple(_rung(now if level is asked.level else _counted(asked, level, found, window, seen)) for level in Level),
         weeks,
         running,
         _failing(found, asked),
         _enforced(found),
         _advice(found, until, asked),
         _used(found),
-        tuple(sorted({item.sender.mta for item in found})),
+        tuple(sorted({kind.sender.mta for kind in found.kinds})),
         tuple(traffic(table, Period.WEEK, window=(since, (until - timedelta(microseconds=1)).date())).silences),
         _gaps(table, since, until),
         _logs(table, window),
     )
 
 
-def _judged(
-    found: Sequence[Observation], level: Level, window: Window, asked: Asked, seen: Looks | None
-) -> Recommendation:
-    return recommend(found, level, window, asked.thresholds, provider, looks=seen)
-
-
 def _before(table: Table, window: Window, asked: Asked) -> Recommendation:
     earlier = Window(window.since - _WEEK, window.until - _WEEK)
     seen = recall.looks(table.location, asked.thresholds.probe_days, earlier.until, fixed=True)
-    return _judged(collect.observations(table, *earlier), asked.level, earlier, asked, seen)
+    return _counted(asked, asked.level, collect.observed(table, *earlier), earlier, seen)
+
+
+def _counted(asked: Asked, level: Level, found: Columns, window: Window, seen: Looks | None) -> Recommendation:
+    """Return a recommendation of which only the verdicts are used."""
+    return recommend_window(found, level, window, asked.thresholds, provider, looks=seen, explained=False)
 
 
 def _rung(found: Recommendation) -> Rung:
@@ -211,19 +217,20 @@ def _between(since: datetime, until: datetime) -> str:
     return f"hour >= TIMESTAMP '{since.isoformat()}' AND hour < TIMESTAMP '{until.isoformat()}'"
 
 
-def _failing(found: Sequence[Observation], asked: Asked) -> dict[str, tuple[FailingHost, ...]]:
-    hosts: dict[tuple[str, str], list[tuple[Observation, Standing]]] = defaultdict(list)
-    for item, standing in at_level(found, asked.level, asked.thresholds.oldest_protocol):
-        if standing in (Standing.GOOD, Standing.BAD):
-            hosts[item.domain, item.address.host].append((item, standing))
+def _failing(found: Columns, asked: Asked) -> dict[str, tuple[FailingHost, ...]]:
+    rows = by_column.at_level(found, asked.level, asked.thresholds.oldest_protocol, str)
+    pair = found.domain * len(rows.hosts) + rows.host[found.address]
+    bad = np.isin(pair, pair[rows.standing == by_column.BAD])
+    hosts: dict[tuple[str, str], list[Seen]] = defaultdict(list)
+    for item in rows.seen(np.flatnonzero(rows.telling & bad)):
+        hosts[item.observation.domain, item.observation.address.host].append(item)
     failing: dict[str, list[FailingHost]] = defaultdict(list)
     for (domain, host), items in hosts.items():
-        if any(standing is Standing.BAD for _, standing in items):
-            failing[domain].append(_failing_host(host, items))
+        failing[domain].append(_failing_host(host, items))
     return {domain: tuple(sorted(each, key=lambda one: (-one.bad, one.host))) for domain, each in failing.items()}
 
 
-def _failing_host(host: str, items: Sequence[tuple[Observation, Standing]]) -> FailingHost:
+def _failing_host(host: str, items: Sequence[Seen]) -> FailingHost:
     bad = [item for item, standing in items if standing is Standing.BAD]
     known = behaviour([Sessions(what is Standing.GOOD, item.attempts, item.first, item.last) for item, what in items])
     changed = known.since if known.since is not None and known.bad else None
@@ -244,12 +251,10 @@ def _cause(item: Observation) -> str:
     return "certificate" if item.authentication in ("anonymous", "untrusted") else "protocol"
 
 
-def _enforced(found: Iterable[Observation]) -> tuple[EnforcedFailure, ...]:
+def _enforced(found: Columns) -> tuple[EnforcedFailure, ...]:
     groups: dict[tuple[str, str, str], list[Observation]] = defaultdict(list)
-    for item in found:
-        mandatory = item.cause in _AT_FAULT if item.level in _ENFORCING else item.cause in _ONLY_ENFORCED
-        if item.outcome != "sent" and item.cause and mandatory:
-            groups[item.domain, item.address.host, item.cause].append(item)
+    for item in found.observations(np.flatnonzero(by_column.where(found, _is_enforced))):
+        groups[item.domain, item.address.host, item.cause or ""].append(item)
     failures = (
         EnforcedFailure(
             *key,
@@ -262,16 +267,29 @@ def _enforced(found: Iterable[Observation]) -> tuple[EnforcedFailure, ...]:
     return tuple(sorted(failures, key=lambda one: (-one.attempts, one.domain, one.host, one.cause)))
 
 
-def _advice(found: Sequence[Observation], until: datetime, asked: Asked) -> dict[str, str]:
-    failing = watch(found, None, int(until.timestamp() * 1_000_000), asked.thresholds.queue_days).failing
+def _is_enforced(item: Observation) -> bool:
+    mandatory = item.cause in _AT_FAULT if item.level in _ENFORCING else item.cause in _ONLY_ENFORCED
+    return item.outcome != "sent" and mandatory
+
+
+def _advice(found: Columns, until: datetime, asked: Asked) -> dict[str, str]:
+    for_tls = by_column.where(found, lambda item: item.cause in TLS_CAUSES)
+    domains = np.isin(found.domain, found.domain[for_tls])
+    failing = watch(
+        found.observations(np.flatnonzero(domains)),
+        None,
+        int(until.timestamp() * 1_000_000),
+        asked.thresholds.queue_days,
+    ).failing
     return {item.domain: str(item.advice) for item in failing}
 
 
-def _used(found: Iterable[Observation]) -> tuple[Used, ...]:
+def _used(found: Columns) -> tuple[Used, ...]:
     mails: dict[tuple[str | None, str | None], int] = defaultdict(int)
-    for item in found:
+    attempts = np.bincount(found.kind, found.attempts, len(found.kinds)).astype(np.int64).tolist()
+    for item, number in zip(found.kinds, attempts, strict=True):
         if item.outcome == "sent" and item.security == "encrypted":
-            mails[item.protocol, item.cipher] += item.attempts
+            mails[item.protocol, item.cipher] += number
     return tuple(Used(*key, number) for key, number in sorted(mails.items(), key=lambda pair: (-pair[1], str(pair[0]))))
 
 

@@ -14,7 +14,8 @@ from tlsmon.traffic.model import Group, Period
 from tlsmon.traffic.shares import traffic
 from tlsmon.verdict.backtest import Day, Walk, backtest
 from tlsmon.verdict.model import Level, Thresholds
-from tlsmon.verdict.recommend import Window, recommend
+from tlsmon.verdict.recommend import Window
+from tlsmon.verdict.window import recommend_window
 
 _DAY = timedelta(days=1)
 
@@ -64,10 +65,10 @@ class Notebook:
         table = self._table()
         until = as_of or collect.end(table)
         window = Window(until - timedelta(days=days), until)
-        found = collect.observations(table, *window)
+        found = collect.observed(table, *window)
         asked = thresholds or Thresholds()
         seen = recall.looks(self.location, asked.probe_days, until, fixed=as_of is not None)
-        return frames.verdicts(recommend(found, Level(level), window, asked, provider, looks=seen))
+        return frames.verdicts(recommend_window(found, Level(level), window, asked, provider, looks=seen))
 
     def replay(
         self, level: str = "encrypt", days: int = 30, horizon: int = 7, thresholds: Thresholds | None = None

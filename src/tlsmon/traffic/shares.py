@@ -6,14 +6,14 @@ internet, or inbound from them: content filters, LMTP, private relays and our ow
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Final, NamedTuple
 
 from tlsmon.provider import provider
 from tlsmon.rollup.model import Direction
 from tlsmon.store.table import NAME, Table
-from tlsmon.store.values import values
+from tlsmon.store.values import values, without_collection
 from tlsmon.traffic.model import Counts, Group, Period, Silence, Traffic, TrafficRow
 
 _TRAFFIC: Final = "scope = 'internet'"
@@ -56,6 +56,7 @@ _HOUR: Final = timedelta(hours=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+@without_collection()
 def traffic(  # noqa: PLR0913, what one asks for
     table: Table,
     by: Period = Period.DAY,
@@ -106,12 +107,8 @@ def _sums(table: Table, by: Period, columns: tuple[str, ...], where: str) -> lis
     )
     periods, *rest = map(values, found.columns)
     parts, counts, spans = rest[: len(columns)], rest[len(columns) : -4], rest[-4:]
-    return [
-        _Sum(period, part, Counts(*count), *span)
-        for period, part, count, span in zip(
-            periods, zip(*parts, strict=True), zip(*counts, strict=True), zip(*spans, strict=True), strict=True
-        )
-    ]
+    sizes = map(Counts._make, zip(*counts, strict=True))
+    return list(map(_Sum._make, zip(periods, zip(*parts, strict=True), sizes, *spans, strict=True)))
 
 
 def _condition(domain: str | None, window: tuple[date | None, date | None], direction: Direction) -> str:
@@ -135,16 +132,18 @@ def _moment(day: date) -> str:
     return f"TIMESTAMP '{day.isoformat()}T00:00:00Z'"
 
 
-def _rows(found: Iterable[_Sum], by: Period, group: Group | None) -> list[TrafficRow]:
-    sums: dict[tuple[str, str | None], Counts] = {}
-    labels: dict[int, str] = {}
-    for one in found:
-        label = labels.get(one.period) or labels.setdefault(one.period, _time(one.period).strftime(_LABEL[by]))
-        part = None if group is None else one.parts[0]
-        key = label, provider(part) if group is Group.PROVIDER else part
-        before = sums.get(key)
-        sums[key] = one.counts if before is None else before + one.counts
-    rows = [TrafficRow(period, part, counts) for (period, part), counts in sums.items() if any(counts)]
+def _rows(found: Sequence[_Sum], by: Period, group: Group | None) -> list[TrafficRow]:
+    labels = {period: _time(period).strftime(_LABEL[by]) for period in {one.period for one in found}}
+    if group in (Group.DOMAIN, Group.CLIENT):  # each is there once
+        rows = [TrafficRow(labels[one.period], one.parts[0], one.counts) for one in found if any(one.counts)]
+    else:
+        sums: dict[tuple[str, str | None], Counts] = {}
+        for one in found:
+            part = None if group is None else one.parts[0]
+            key = labels[one.period], provider(part) if group is Group.PROVIDER else part
+            before = sums.get(key)
+            sums[key] = one.counts if before is None else before + one.counts
+        rows = [TrafficRow(period, part, counts) for (period, part), counts in sums.items() if any(counts)]
     return sorted(rows, key=lambda row: (row.period, -row.counts.deliveries, row.group or ""))
 
 

@@ -6,7 +6,7 @@ the mail of all domains, so the policy belongs on that hop and not on the domain
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from tlsmon.evidence.history import Sessions, behaviour
@@ -41,11 +41,21 @@ def hold(seen: Iterable[Seen], provider_of: ProviderOf) -> str | None:
             good = what is Standing.GOOD
             size = Sessions(good, observation.attempts, observation.first, observation.last)
             sessions[provider_of(observation.address.host)].append(size)
+    return of_sessions(sessions, [max(item.last for item in items) for items in sessions.values()])
+
+
+def of_sessions(sessions: Mapping[str, Sequence[Sessions]], last: Iterable[int]) -> str | None:
+    """
+    Return why every verdict is to be held, or None.
+
+    ``sessions`` by provider, of those at least that have both good and bad ones; ``last``: when each provider was last
+    seen, microseconds since 1970, UTC.
+    """
     changes = [change for provider, items in sessions.items() if (change := _change(provider, items))]
     together = _most_together(changes)
     if len(together) < PROVIDERS_TOGETHER:
         return None
-    active = sum(max(item.last for item in items) >= together[0].since for items in sessions.values())
+    active = sum(time >= together[0].since for time in last)
     if len(together) < SHARE_TOGETHER * active:
         return None
     names = ", ".join(sorted(change.provider for change in together)[:5])

@@ -11,9 +11,9 @@ from tlsmon.rollup.model import Direction
 from tlsmon.verdict.bounds import Counts, Pool, upper_bound
 from tlsmon.verdict.clients import of_clients
 from tlsmon.verdict.fates import Chances, Seen, fates, is_mail, lost_share, may_bounce, passed_over
-from tlsmon.verdict.known import Known, known_of, spans
+from tlsmon.verdict.known import Known, spans
 from tlsmon.verdict.model import Fates, HostCounts, Judgement, Thresholds, Verdict
-from tlsmon.verdict.words import Grounds, explain
+from tlsmon.verdict.words import Grounds, explain, of_worst
 
 ProviderOf = Callable[[str], str]
 
@@ -25,19 +25,16 @@ def judge(
     level: str,
     thresholds: Thresholds,
     provider_of: ProviderOf,
-    not_offering: frozenset[str] = frozenset(),
+    known: Known,
 ) -> list[Judgement]:
     """
     Return a judgement for each recipient domain, sorted by domain.
 
     ``seen`` are attempts of one direction towards the internet within the window, with their standing at the level;
-    ``provider_of`` gives the organisational domain of a host name. ``not_offering``: addresses (IP) that do not offer
-    STARTTLS, as a probe found.
+    ``provider_of`` gives the organisational domain of a host name. ``known``: what is known of all addresses.
     """
-    items = list(seen)
-    known = known_of(items, level, provider_of, not_offering)
     domains: dict[str, list[Seen]] = defaultdict(list)
-    for item in items:
+    for item in seen:
         domains[item.observation.domain].append(item)
     lenient = thresholds._replace(min_mails=0)
     judgements = []
@@ -69,7 +66,8 @@ def _routes(seen: Iterable[Seen]) -> list[list[Seen]]:
     for sender, items in lost.items():
         busiest = max(ways[sender].values(), key=_attempts, default=ways[sender][None])
         busiest.extend(items)
-    return [items for sender in sorted(ways, key=str) for items in ways[sender].values()]
+    # In an order of their own, whatever that of the rows: where two are equally bad, the first is named.
+    return [ways[sender][way] for sender in sorted(ways, key=str) for way in sorted(ways[sender], key=str)]
 
 
 def _attempts(items: Iterable[Seen]) -> int:
@@ -100,17 +98,11 @@ def _joined(parts: list[Judgement], min_mails: int) -> Judgement:
         sum(part.unknown for part in parts),
         Fates(*map(sum, zip(*(part.fates for part in parts), strict=True))),
         None if None in bounds else max(bound for bound in bounds if bound is not None),
-        _of_worst(worst.reasons, len(telling)),
+        of_worst(worst.reasons, len(telling)),
         tuple(hosts[name] for name in sorted(hosts)),
         max((part.last_seen for part in parts if part.last_seen is not None), default=None),
         tuple(sorted({provider for part in parts for provider in part.providers})),
     )
-
-
-def _of_worst(reasons: tuple[str, ...], ways: int) -> tuple[str, ...]:
-    if ways == 1:
-        return reasons
-    return (f"sent in {ways} ways (by sender and port); the worst: {reasons[0]}", *reasons[1:])
 
 
 class _Domain:
@@ -235,13 +227,9 @@ class _Domain:
 
         That holds as long as the best one can be reached; the mail that was seen to be affected bounds it, too.
         """
-        bounds = []
-        for address, known in self._chances.behaviours.items():
-            own = Counts(known.good, known.bad)
-            pool = self._everywhere.pools.get(self._provider_of(address.host)) if self._everywhere.pooled else None
-            others = pool.with_address(own, -1) if pool else Pool()
-            bounds.append(upper_bound(own, others, confidence))
-        least = min(bounds, default=None)
+        everywhere, provider_of = self._everywhere, self._provider_of
+        known = self._chances.behaviours.items()
+        least = min((everywhere.bound(*one, provider_of, confidence) for one in known), default=None)
         if least is None or not by_fate.affected:
             return least
         return max(least, upper_bound(Counts(sum(by_fate) - by_fate.affected, by_fate.affected), Pool(), confidence))

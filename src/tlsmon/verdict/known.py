@@ -8,7 +8,7 @@ from tlsmon.evidence.history import Behaviour, Sessions, behaviour
 from tlsmon.evidence.model import Address, Observation, Sender, Standing
 from tlsmon.evidence.standing import TLS_CAUSES
 from tlsmon.rollup.model import Direction
-from tlsmon.verdict.bounds import Counts, Pool
+from tlsmon.verdict.bounds import Counts, Pool, upper_bound
 from tlsmon.verdict.fates import Seen, in_use
 
 POOLED_LEVELS: Final = frozenset({"encrypt", "verify"})
@@ -36,6 +36,12 @@ class Known(NamedTuple):
         """Return how the address behaves towards the domain; None where no session tells."""
         return self.behaviours.get(address if self.pooled else (domain, address))
 
+    def bound(self, address: Address, known: Behaviour, provider_of: Callable[[str], str], confidence: float) -> float:
+        """Return the upper bound of the address's share of bad sessions."""
+        own = Counts(known.good, known.bad)
+        pool = self.pools.get(provider_of(address.host)) if self.pooled else None
+        return upper_bound(own, pool.with_address(own, -1) if pool else Pool(), confidence)
+
 
 def known_of(
     items: Sequence[Seen], level: str, provider_of: Callable[[str], str], not_offering: frozenset[str]
@@ -43,38 +49,42 @@ def known_of(
     """Return what attempts of one direction, with their standing at the level, show of the addresses together."""
     pooled = level in POOLED_LEVELS
     sessions: dict[Hashable, list[Sessions]] = defaultdict(list)
-    addresses: dict[Hashable, Address] = {}
     for observation, what in items:
         if what in (Standing.GOOD, Standing.BAD):
             address = observation.address
             key: Hashable = address if pooled else (observation.domain, address)
-            addresses[key] = address
             sessions[key].append(
                 Sessions(what is Standing.GOOD, observation.attempts, observation.first, observation.last)
             )
     behaviours = {key: behaviour(items) for key, items in sessions.items()}
-    pools: dict[str, Pool] = {}
-    if pooled:
-        for key, known in behaviours.items():
-            provider = provider_of(addresses[key].host)
-            pools[provider] = pools.get(provider, Pool()).with_address(Counts(known.good, known.bad))
+    pools = pools_of(behaviours, provider_of) if pooled else {}
     failed: dict[str, int] = defaultdict(int)
     for observation, _ in items:
         for ip in observation.earlier:
             failed[ip] += observation.attempts
-        if observation.address.ip and _put_off(observation):
+        if observation.address.ip and put_off(observation):
             failed[observation.address.ip] += observation.attempts
     outbound = bool(items) and items[0].observation.direction is Direction.OUTBOUND
-    siblings = _siblings(items) if pooled and outbound else {}
+    siblings = siblings_of(items) if pooled and outbound else {}
     return Known(behaviours, pools, pooled, failed, not_offering, siblings)
 
 
-def _put_off(observation: Observation) -> bool:
+def pools_of(behaviours: Mapping[Hashable, Behaviour], provider_of: Callable[[str], str]) -> dict[str, Pool]:
+    """Return what addresses, by which the behaviours are known, show of their providers."""
+    pools: dict[str, Pool] = {}
+    for address, known in behaviours.items():
+        if isinstance(address, Address):
+            provider = provider_of(address.host)
+            pools[provider] = pools.get(provider, Pool()).with_address(Counts(known.good, known.bad))
+    return pools
+
+
+def put_off(observation: Observation) -> bool:
     """Tell whether the server was reached, and answered that it takes the mail later (4xx)."""
     return observation.security != "none" and observation.outcome == "deferred" and observation.cause not in TLS_CAUSES
 
 
-def _siblings(items: Sequence[Seen]) -> dict[tuple[Sender, Address], dict[Address, tuple[int, int]]]:
+def siblings_of(items: Sequence[Seen]) -> dict[tuple[Sender, Address], dict[Address, tuple[int, int]]]:
     """Return the addresses in use of each MX host that has several, by each of them."""
     hosts: dict[Hashable, set[tuple[Sender, Address]]] = defaultdict(set)
     for sender, address in {(item.observation.sender, item.observation.address) for item in items}:

@@ -11,6 +11,7 @@ from tlsmon.rollup.model import Direction
 from tlsmon.verdict.fates import Seen
 from tlsmon.verdict.hold import held, hold, smarthost
 from tlsmon.verdict.judge import judge
+from tlsmon.verdict.known import known_of
 from tlsmon.verdict.model import Judgement, Thresholds, Verdict
 from tlsmon.verdict.own_side import set_aside
 from tlsmon.verdict.plan import Wave, plan
@@ -90,7 +91,8 @@ def recommend(  # noqa: PLR0913
     if looks:
         seen = told(seen, level, looks, sender_facts(observations), sender_validates=thresholds.sender_validates)
     aside = set_aside(seen, provider_of)
-    judgements = judge(aside.seen, level, thresholds, provider_of, looks.not_offering() if looks else frozenset())
+    known = known_of(aside.seen, level, provider_of, looks.not_offering() if looks else frozenset())
+    judgements = judge(aside.seen, level, thresholds, provider_of, known)
     if looks:
         judgements = reviewed(judgements, aside.seen, level, looks)
     reason = hold(seen, provider_of) or aside.hold
@@ -105,7 +107,7 @@ def recommend(  # noqa: PLR0913
         plan(judgements, thresholds.max_share) if direction is Direction.OUTBOUND else [],
         reason,
         hop,
-        _coverage(observations, judgements),
+        coverage_of(observations, judgements),
         (aside.note,) if aside.note else (),
         direction,
     )
@@ -117,7 +119,8 @@ def at_level(observations: Sequence[Observation], level: str, oldest_protocol: s
     return [Seen(item, standing(item, level, facts[item.sender], oldest_protocol)) for item in observations]
 
 
-def _coverage(observations: Sequence[Observation], judgements: Sequence[Judgement]) -> Coverage:
+def coverage_of(observations: Sequence[Observation], judgements: Sequence[Judgement]) -> Coverage:
+    """Return how much mail judgements stand on."""
     return Coverage(
         sum(item.mails for item in judgements),
         sum(item.encrypted for item in judgements),

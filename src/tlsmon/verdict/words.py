@@ -53,6 +53,17 @@ class Grounds(NamedTuple):
         return any(item.observation.direction is Direction.INBOUND for item in self.seen[:1])
 
 
+class Tally(NamedTuple):
+    """The mail of a domain in numbers."""
+
+    mails: int
+    accepted: int
+    """By the level."""
+    hosts: int
+    since: int
+    """When the first was seen; microseconds since 1970, UTC."""
+
+
 def explain(grounds: Grounds) -> tuple[str, ...]:
     """Return the reasons, the most important first."""
     if not grounds.mails:
@@ -61,6 +72,13 @@ def explain(grounds: Grounds) -> tuple[str, ...]:
             *_hosts(grounds),
         )
     return (_count(grounds), *_hosts(grounds), *_outlook(grounds))
+
+
+def of_worst(reasons: tuple[str, ...], ways: int) -> tuple[str, ...]:
+    """Return the reasons of the worst of several ways that a domain's mail takes."""
+    if ways == 1:
+        return reasons
+    return (f"sent in {ways} ways (by sender and port); the worst: {reasons[0]}", *reasons[1:])
 
 
 def share(value: float) -> str:
@@ -101,16 +119,21 @@ def _day(number: int) -> str:
 
 
 def _count(grounds: Grounds) -> str:
-    accepted = sum(item.observation.attempts for item in grounds.mail if item.standing is Standing.GOOD)
-    hosts = len({item.observation.address.host for item in grounds.mail if item.observation.address.host})
-    since = day(min(item.observation.first for item in grounds.mail))
-    where = "from" if grounds.inbound else "on"
-    text = (
-        f"{accepted:,} of {number(grounds.mails, 'mail')} {_ACCEPTED[grounds.level]} "
-        f"{where} {number(hosts, 'client' if grounds.inbound else 'MX host')} since {since}"
+    tally = Tally(
+        grounds.mails,
+        sum(item.observation.attempts for item in grounds.mail if item.standing is Standing.GOOD),
+        len({item.observation.address.host for item in grounds.mail if item.observation.address.host}),
+        min(item.observation.first for item in grounds.mail),
     )
-    if grounds.verdict in (Verdict.SAFE, Verdict.UNPROVEN) and grounds.upper is not None:
-        text += f"; at most {share(grounds.upper)} would fail"
+    return counted(tally, grounds.level, grounds.verdict, grounds.upper, inbound=grounds.inbound)
+
+
+def counted(tally: Tally, level: str, verdict: Verdict, upper: float | None, *, inbound: bool = False) -> str:
+    """Return how much of the mail the level accepts, on how many hosts, and how sure that is."""
+    where = f"{'from' if inbound else 'on'} {number(tally.hosts, 'client' if inbound else 'MX host')}"
+    text = f"{tally.accepted:,} of {number(tally.mails, 'mail')} {_ACCEPTED[level]} {where} since {day(tally.since)}"
+    if verdict in (Verdict.SAFE, Verdict.UNPROVEN) and upper is not None:
+        text += f"; at most {share(upper)} would fail"
     return text
 
 
@@ -123,9 +146,14 @@ def _hosts(grounds: Grounds) -> Iterable[str]:
             yield f"{name} {_cause(grounds, address)}: {sessions}{_since(known)}"
         elif known.since is not None:
             yield f"{name} is in order since {day(known.since)}; before, {known.bad_before:,} sessions were not"
-    verb = "sent" if grounds.inbound else "took"
     for address in grounds.chances.open:
-        yield f"{address.host} {verb} mail, but the log does not tell whether this level would accept it"
+        yield does_not_tell(address, inbound=grounds.inbound)
+
+
+def does_not_tell(address: Address, *, inbound: bool = False) -> str:
+    """Say that nothing is known of an address."""
+    verb = "sent" if inbound else "took"
+    return f"{address.host} {verb} mail, but the log does not tell whether this level would accept it"
 
 
 def _since(known: Behaviour) -> str:
@@ -173,8 +201,13 @@ def _outlook(grounds: Grounds) -> Iterable[str]:
                 "once and tries no other host: ask with `tlsmon probe`"
             )
     if found.unknown:
-        yield f"of {number(found.unknown, 'mail')} the log does not tell"
+        yield untold(found.unknown)
     yield from _doubts(grounds)
+
+
+def untold(mails: int) -> str:
+    """Say that the log does not tell of some mail."""
+    return f"of {number(mails, 'mail')} the log does not tell"
 
 
 def _stood_in(item: Seen, grounds: Grounds) -> bool:
@@ -193,7 +226,12 @@ def _doubts(grounds: Grounds) -> Iterable[str]:
     moved_to = grounds.chances.deserted_for(grounds.thresholds.tolerated_delay)
     if moved_to is not None:
         yield f"no other MX host took mail since {moved_to.host} appeared: the domain may have moved there"
-    if grounds.mails < grounds.thresholds.min_mails:
-        yield f"fewer than {number(grounds.thresholds.min_mails, 'mail')}"
-    elif grounds.upper > grounds.thresholds.max_share:
-        yield f"too few to be sure of {share(grounds.thresholds.max_share)}"
+    yield from too_few(grounds.mails, grounds.upper, grounds.thresholds)
+
+
+def too_few(mails: int, upper: float, thresholds: Thresholds) -> Iterable[str]:
+    """Say where there was too little mail for the certainty that is asked for."""
+    if mails < thresholds.min_mails:
+        yield f"fewer than {number(thresholds.min_mails, 'mail')}"
+    elif upper > thresholds.max_share:
+        yield f"too few to be sure of {share(thresholds.max_share)}"

@@ -1,0 +1,133 @@
+"""
+What was observed in a window, by column: a million attempts as numbers, which become values only where one has to look.
+
+Attempts differ in domain and address, and are alike in most of the rest. So each column of numbers says which of few
+values stands there.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from tlsmon.evidence.model import Address, Observation, Sender
+from tlsmon.rollup.model import Direction
+from tlsmon.store.values import coded, numbers, without_collection
+
+Numbers: TypeAlias = npt.NDArray[np.int64]
+
+_KIND: Final = (
+    *("mta", "host", "instance", "security", "authentication", "protocol", "cipher", "outcome", "cause", "level"),
+    "earlier",
+)
+_MOST_CODES: Final = 1 << 62
+_DAY: Final = 86_400_000_000
+
+
+class Columns(NamedTuple):
+    """Attempts of one direction. Each number in ``domain``, ``address`` and ``kind`` is an index."""
+
+    domains: Sequence[str]
+    addresses: Sequence[Address]
+    kinds: Sequence[Observation]
+    """Examples: all that attempts may have in common beside domain, address, number and time."""
+    domain: Numbers
+    address: Numbers
+    kind: Numbers
+    attempts: Numbers
+    first: Numbers
+    """Microseconds since 1970, UTC."""
+    last: Numbers
+
+    def part(self, rows: Numbers) -> "Columns":
+        """Return some of the attempts."""
+        return Columns(*self[:3], *(column[rows] for column in self[3:]))
+
+    @without_collection()
+    def observations(self, rows: Numbers | slice = slice(None)) -> list[Observation]:
+        """Return some of the attempts, or all, as values. Equal texts, addresses and senders are one object."""
+        domains, addresses = self.domains, self.addresses
+        words, rest = [kind[2:10] for kind in self.kinds], [kind[13:] for kind in self.kinds]
+        return [
+            Observation._make((domains[domain], addresses[address], *words[kind], *size, *rest[kind]))
+            for domain, address, kind, *size in zip(*(column[rows].tolist() for column in self[3:]), strict=True)
+        ]
+
+    def merged(self, codes: Numbers) -> "Columns":
+        """Return the attempts that have the same code as one, in the order of the codes."""
+        order = np.argsort(codes, kind="stable")
+        begin = starts(codes[order])
+        if not len(begin):
+            return self
+        equal = order[begin]
+        return self._replace(
+            domain=self.domain[equal],
+            address=self.address[equal],
+            kind=self.kind[equal],
+            attempts=np.add.reduceat(self.attempts[order], begin),
+            first=np.minimum.reduceat(self.first[order], begin),
+            last=np.maximum.reduceat(self.last[order], begin),
+        )
+
+
+def columns(found: pa.Table, direction: Direction) -> Columns:
+    """
+    Return rows of the store by column, equal attempts of a day as one.
+
+    ``found``: the columns of the store that observations are made of, and ``hour``. Inbound the domain is the sender's,
+    and a client without a name is known by its address.
+    """
+    domain, domains = coded(found["sender_domain" if direction is Direction.INBOUND else "recipient_domain"])
+    address, places = together([coded(found[name]) for name in ("mx_host", "mx_ip", "mx_port")])
+    kind, kinds = together([coded(found[name]) for name in _KIND])
+    inbound = direction is Direction.INBOUND
+    rows = Columns(
+        domains,
+        [Address(host or (inbound and ip) or "", ip, port) for host, ip, port in places],
+        [_kind(direction, *words) for words in kinds],
+        domain,
+        address,
+        kind,
+        *(numbers(found[name]) for name in ("count", "first", "last")),
+    )
+    return _by_day(rows, numbers(found["hour"]))
+
+
+def _kind(direction: Direction, mta: str, host: str | None, instance: str | None, *words: Any) -> Observation:
+    *rest, earlier = words
+    failed = frozenset(earlier.split(",")) if earlier else frozenset()
+    nowhere = Address("", None, None)
+    return Observation._make(("", nowhere, Sender(mta, host, instance), *rest, 0, 0, 0, failed, direction))
+
+
+def together(parts: Sequence[tuple[Numbers, Sequence[Any]]]) -> tuple[Numbers, list[tuple[Any, ...]]]:
+    """Return coded columns as one whose values are the combinations that occur."""
+    codes = combined([(part, len(known)) for part, known in parts])
+    _, where, codes = np.unique(codes, return_index=True, return_inverse=True)
+    occurring = [[known[code] for code in part[where].tolist()] for part, known in parts]
+    return codes, list(zip(*occurring, strict=True))
+
+
+def combined(parts: Sequence[tuple[Numbers, int]]) -> Numbers:
+    """Return one number for each combination of numbers, in their order; each part with a number that it is below."""
+    codes, size = np.zeros(len(parts[0][0]), np.int64), 1
+    for part, below in parts:
+        if size * max(below, 1) > _MOST_CODES:
+            distinct, codes = np.unique(codes, return_inverse=True)
+            size = len(distinct)
+        codes, size = codes * below + part, size * max(below, 1)
+    return codes
+
+
+def starts(codes: Numbers) -> Numbers:
+    """Return where in sorted numbers another one begins."""
+    return np.flatnonzero(np.diff(codes, prepend=codes[:1] - 1))
+
+
+def _by_day(found: Columns, hour: Numbers) -> Columns:
+    """Return equal attempts of a day as one."""
+    day = hour // _DAY - hour.min(initial=0) // _DAY
+    sizes = len(found.domains), len(found.addresses), len(found.kinds), int(day.max(initial=0)) + 1
+    return found.merged(combined(list(zip((found.domain, found.address, found.kind, day), sizes, strict=True))))

@@ -1,0 +1,205 @@
+"""
+Domains of which nothing was refused, nor anything at the servers that they use: by far the most, judged by column.
+
+Whatever the level accepts of their mail would have been delivered, and of the rest the log does not tell; no address
+is better or worse than the others. That leaves sums and the bound, which :mod:`tlsmon.verdict.judge` finds in the same
+way, only one attempt after the other. Any other domain, and each one about which there is the least doubt whether it
+belongs here, is left to it.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from tlsmon.evidence.columns import Numbers, combined, starts
+from tlsmon.evidence.history import SECOND, Behaviour
+from tlsmon.evidence.model import Address
+from tlsmon.verdict.by_column import GOOD, SILENT, Keys, Rows, indexed, where
+from tlsmon.verdict.known import Known
+from tlsmon.verdict.model import Fates, HostCounts, Judgement, Thresholds, Verdict
+from tlsmon.verdict.words import Tally, counted, does_not_tell, of_worst, too_few, untold
+
+Bounds: TypeAlias = npt.NDArray[np.float64]
+
+_UNTOLD: Final = 2.0
+"""In the place of a bound: nobody knows how the address behaves."""
+_UNSTEADY: Final = 3.0
+_NEVER: Final = 1 << 62
+_SECURITIES: Final = {"encrypted": 0, "plaintext": 1, "unknown": 2}
+
+
+class Way(NamedTuple):
+    """The mail of one domain from one sender."""
+
+    mails: int
+    accepted: int
+    """By the level; of the others the log does not tell."""
+    hosts: int
+    first: int
+    last: int
+    bound: float
+    """``_UNTOLD`` where there is none."""
+    address: int
+
+    def verdict(self, thresholds: Thresholds) -> Verdict:
+        """Return whether there is enough evidence."""
+        sure = self.bound != _UNTOLD and self.mails >= thresholds.min_mails and self.bound <= thresholds.max_share
+        return Verdict.SAFE if sure else Verdict.UNPROVEN
+
+
+class Steady:
+    """Finds the steady domains of a window at a level, and judges them."""
+
+    def __init__(  # noqa: PLR0913
+        self, rows: Rows, by: Keys, level: str, thresholds: Thresholds, bounds: Bounds, *, explained: bool = True
+    ) -> None:
+        """``bounds`` by key, see :func:`bounds_of`. Not ``explained``: without reasons."""
+        self._explained = explained
+        self._rows, self._by, self._level, self._thresholds = rows, by, level, thresholds
+        self._told = rows.standing != SILENT
+        self._mail = self._told & where(rows.found, lambda kind: kind.outcome == "sent")
+        senders, sender = indexed([kind.sender for kind in rows.found.kinds])
+        domain = rows.found.domain
+        codes = combined([(domain, len(rows.found.domains)), (sender[rows.found.kind], len(senders))])
+        distinct, self._way = np.unique(codes, return_inverse=True)
+        self._domain = distinct // max(len(senders), 1)
+        """By way."""
+        self._order = np.argsort(self._way, kind="stable")
+        self._begin = starts(self._way[self._order])
+        self._bound = self._bounds(bounds)
+
+    def domains(self) -> npt.NDArray[np.bool_]:
+        """Tell of which domains nothing else has to be known."""
+        found, size = self._rows.found, len(self._rows.found.domains)
+        with_mail = np.bincount(found.domain[self._mail], minlength=size) > 0
+        port = np.array([address.port or 0 for address in found.addresses], np.int64)[found.address]
+        several = self._least(port) != self._most(port)  # each port is a way of its own
+        odd = np.bincount(self._domain[(self._bound == _UNSTEADY) | several], minlength=size) > 0
+        return with_mail & ~odd
+
+    def judgements(self, which: npt.NDArray[np.bool_]) -> Iterator[Judgement]:
+        """Yield the judgements of steady domains."""
+        ways: dict[int, list[Way]] = defaultdict(list)
+        asked = which[self._domain]
+        for domain, *way in zip(*(column[asked].tolist() for column in (self._domain, *self._columns())), strict=True):
+            ways[domain].append(Way(*way))
+        hosts = self._hosts(which)
+        for domain, parts in ways.items():
+            yield self._judgement(self._rows.found.domains[domain], parts, hosts[domain])
+
+    def _judgement(self, name: str, ways: list[Way], hosts: list[HostCounts]) -> Judgement:
+        asked = self._thresholds if len(ways) == 1 else self._thresholds._replace(min_mails=0)
+        telling = [way for way in ways if way.mails]
+        worst = next((way for way in telling if way.verdict(asked) is Verdict.UNPROVEN), telling[0])
+        mails, accepted = sum(way.mails for way in telling), sum(way.accepted for way in telling)
+        bound = max(way.bound for way in telling)
+        verdict = worst.verdict(asked)
+        return Judgement(
+            name,
+            verdict if mails >= self._thresholds.min_mails else Verdict.UNPROVEN,
+            mails,
+            sum(host.encrypted for host in hosts),
+            sum(host.plaintext for host in hosts),
+            sum(host.unknown for host in hosts),
+            Fates(delivered=accepted, unknown=mails - accepted),
+            None if bound == _UNTOLD else bound,
+            of_worst(tuple(self._reasons(worst, verdict, asked)), len(telling)) if self._explained else (),
+            tuple(hosts),
+            max(way.last for way in telling),
+            tuple(sorted({self._rows.provider_of(host.host) for host in hosts})),
+        )
+
+    def _reasons(self, way: Way, verdict: Verdict, asked: Thresholds) -> Iterator[str]:
+        upper = None if way.bound == _UNTOLD else way.bound
+        yield counted(Tally(way.mails, way.accepted, way.hosts, way.first), self._level, verdict, upper)
+        if upper is None:
+            yield does_not_tell(self._rows.found.addresses[way.address])
+        if way.accepted < way.mails:
+            yield untold(way.mails - way.accepted)
+        if verdict is Verdict.UNPROVEN and upper is not None:
+            yield from too_few(way.mails, upper, asked)
+
+    def _columns(self) -> tuple[npt.NDArray[Any], ...]:
+        """Return the fields of the ways."""
+        found, rows, size = self._rows.found, self._rows, len(self._domain)
+        mail, host = self._mail, rows.host[found.address]
+        met = np.unique(combined([(self._way[mail], size), (host[mail], len(rows.hosts))])) // max(len(rows.hosts), 1)
+        return (
+            rows.sums(self._way, size, mail),
+            rows.sums(self._way, size, mail & (rows.standing == GOOD)),
+            np.bincount(met, minlength=size),
+            self._least(np.where(mail, found.first, _NEVER)),
+            self._most(np.where(mail, found.last, 0)),
+            self._bound,
+            self._most(np.where(self._told, found.address, 0)),
+        )
+
+    def _bounds(self, bounds: Bounds) -> Bounds:
+        """
+        Return the bound of each way, given those by key: the least of the addresses in use.
+
+        Of these one is known, the last that was used. So where no other that the mail could go to has a lesser bound,
+        nothing else needs to be known of them. The other addresses of a host count, whoever sends there.
+        """
+        place, key = self._places(), self._by.key
+        used = np.bincount(key[self._told], minlength=len(bounds)) > 0
+        low, high, several = (
+            np.full(len(bounds), np.inf),
+            np.zeros(len(bounds)),
+            np.bincount(place[used], minlength=len(bounds)),
+        )
+        np.minimum.at(low, place[used], bounds[used])
+        np.maximum.at(high, place[used], bounds[used])
+        least = self._least(np.where(self._told, low[place[key]], np.inf))
+        most = self._most(np.where(self._told, high[place[key]], 0.0))
+        second = np.where(self._told, self._rows.found.last // SECOND, -1)
+        latest = self._least(np.where(self._told & (second == self._most(second)[self._way]), bounds[key], np.inf))
+        address = self._rows.found.address
+        one = self._least(np.where(self._told, address, _NEVER)) == self._most(np.where(self._told, address, -1))
+        one &= self._most(np.where(self._told, several[place[key]], 0)) == 1
+        nobody_knows = (least == _UNTOLD) & (most == _UNTOLD) & (one | (not self._explained))
+        silent = most == 0
+        sure = (most <= 1) & (latest <= least) & ~silent
+        return np.where(sure, latest, np.where(nobody_knows | silent, _UNTOLD, _UNSTEADY))
+
+    def _places(self) -> Numbers:
+        """Return for each key which ones are tried together with it: the addresses of an MX host."""
+        if not self._by.pooled:
+            return np.arange(len(self._by.address))
+        addresses = self._rows.found.addresses
+        return indexed([(addresses[code].host, addresses[code].port) for code in self._by.address.tolist()])[1]
+
+    def _hosts(self, which: npt.NDArray[np.bool_]) -> dict[int, list[HostCounts]]:
+        """Return what each MX host took of the domains' mail."""
+        rows, found = self._rows, self._rows.found
+        mail = self._mail & which[found.domain]
+        size = len(rows.hosts)
+        codes, where_to = np.unique(found.domain[mail] * size + rows.host[found.address[mail]], return_inverse=True)
+        security = np.array([_SECURITIES.get(kind.security, 3) for kind in found.kinds], np.int64)[found.kind[mail]]
+        counts = np.bincount(where_to * 4 + security, found.attempts[mail], len(codes) * 4).astype(np.int64)
+        hosts: dict[int, list[HostCounts]] = defaultdict(list)
+        for code, numbers in zip(codes.tolist(), counts.reshape(-1, 4)[:, :3].tolist(), strict=True):
+            hosts[code // size].append(HostCounts(rows.hosts[code % size], *numbers))
+        return hosts
+
+    def _least(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return np.minimum.reduceat(values[self._order], self._begin)
+
+    def _most(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return np.maximum.reduceat(values[self._order], self._begin)
+
+
+def bounds_of(rows: Rows, by: Keys, known: Known, behaviours: Sequence[Behaviour | None], confidence: float) -> Bounds:
+    """Return the bound of each key; ``_UNSTEADY`` where there is anything but good."""
+
+    def bound(address: Address, found: Behaviour | None) -> float:
+        if found is None:
+            return _UNTOLD
+        steady = found.good and not found.bad and found.since is None
+        return known.bound(address, found, rows.provider_of, confidence) if steady else _UNSTEADY
+
+    addresses = (rows.found.addresses[code] for code in by.address.tolist())
+    return np.array(list(map(bound, addresses, behaviours)), np.float64)

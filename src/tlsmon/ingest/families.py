@@ -24,6 +24,8 @@ _PEEK: Final = 1 << 16
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
 _DISORDER: Final = timedelta(hours=1)
 """Lines of a log may stand in another order than their times: several hosts, Exim."""
+_SILENCE: Final = timedelta(hours=6)
+"""Servers are silent for long, too, but then little is under way that could be misread."""
 
 
 class Candidate(NamedTuple):
@@ -46,6 +48,12 @@ class Candidate(NamedTuple):
         if self.first is None or other.totals.last is None:
             return False
         return microseconds(self.first + _DISORDER) < other.totals.last
+
+    def long_after(self, other: Bookmark) -> bool:
+        """Tell whether it was begun so long after another one ended that a log may be missing between."""
+        if self.first is None or other.totals.last is None:
+            return False
+        return microseconds(self.first - _SILENCE) > other.totals.last
 
 
 def candidate(name: str, settings: ReadSettings) -> Candidate:

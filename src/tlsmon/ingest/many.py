@@ -175,7 +175,7 @@ class Ingest:
         family = log.family if latest in (None, before) else None
         if bookmark.carry is None:
             return family, None
-        return family, Predecessor(before, bookmark, previous.directly)
+        return family, Predecessor(before, bookmark, previous.directly and not log.long_after(bookmark))
 
     def _new_ingest(self, log: Log, place: Place, predecessor: Predecessor | None) -> LogIngest:
         settings = self._settings._replace(latest=log.latest)

@@ -221,6 +221,18 @@ def test_log_that_is_missing_between(tmp_path: Path, store: Path, between: bytes
     assert one == ("encrypted" if between == b"" else "unknown")
 
 
+@pytest.mark.parametrize(("hours", "expected"), [(5, "plaintext"), (7, "unknown")])
+def test_silence_between_dated_logs(tmp_path: Path, store: Path, hours: int, expected: str) -> None:
+    """Dates do not tell whether a log is missing; a long silence may mean it."""
+    first, second = tmp_path / "mail.log-20261120", tmp_path / "mail.log"
+    begin = hours * 3600
+    first.write_bytes(encrypted(0, 1) + encrypted(10, 1))
+    second.write_bytes(silent(begin, 77) + encrypted(begin + 100, 4))
+    ingest(store, first, second)
+    (one,) = (row.key.security for row in contents(store) if row.key.mx_host == "mx77.example.org")
+    assert one == expected
+
+
 def test_unfinished_last_line_of_a_rotated_log_counts(tmp_path: Path, store: Path) -> None:
     """The last line of a log that another one follows is whole even without a line end."""
     (tmp_path / "mail.log.1").write_bytes(encrypted(0)[:-1])

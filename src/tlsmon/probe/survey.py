@@ -46,6 +46,9 @@ from tlsmon.probe.turns import Once, Turns
 POLICY_ADDRESSES: Final = 4
 """Addresses of a policy host that are tried."""
 
+_LOOK_UP: Final = 1.0
+"""Seconds. The system may give an interrupt to another thread, which does not wake the one that waits."""
+
 
 def probe(
     domains: Iterable[str],
@@ -94,7 +97,7 @@ def _survey(domains: Sequence[str], settings: Settings) -> Iterator[DomainResult
     running = {names.submit(survey.domain, each) for each in islice(waiting, 2 * settings.domains)}
     try:
         while running:
-            done, running = wait(running, return_when=FIRST_COMPLETED)
+            done, running = wait(running, _LOOK_UP, FIRST_COMPLETED)
             running |= {names.submit(survey.domain, each) for each in islice(waiting, len(done))}
             yield from (future.result() for future in done)
     finally:  # also where nobody wants to hear more: then nobody waits for conversations that are under way

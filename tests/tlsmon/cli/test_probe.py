@@ -1,6 +1,7 @@
 """``tlsmon probe`` and ``tlsmon check`` on a little internet on loopback."""
 
 import csv
+import ctypes
 import io
 import json
 import os
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -220,7 +221,15 @@ def test_hostile(tmp_path: Path, world: tuple[list[str], Zone]) -> None:
     assert seconds < 15
 
 
-def test_interrupted(tmp_path: Path) -> None:
+def interrupt_another_thread(pid: int) -> None:
+    """Give SIGINT to a thread that is not the main one, as the system may: tgkill(2)."""
+    thread = max(int(path.name) for path in Path(f"/proc/{pid}/task").iterdir())
+    assert thread != pid
+    assert ctypes.CDLL(None).tgkill(pid, thread, signal.SIGINT) == 0
+
+
+@pytest.mark.parametrize("interrupt", [lambda pid: os.kill(pid, signal.SIGINT), interrupt_another_thread])
+def test_interrupted(tmp_path: Path, interrupt: Callable[[int], None]) -> None:
     """Who interrupts does not wait for servers that still talk, and finds what was done in the store."""
     zone = "slow.test. MX 1 mx.slow.test.\nmx.slow.test. A 127.0.4.1"
     with receiving({"127.0.4.1": drip}) as (port, _), serving(Zone(zone)) as server:
@@ -232,9 +241,9 @@ def test_interrupted(tmp_path: Path) -> None:
         assert process.stdout
         assert json.loads(process.stdout.readline())["domain"] == "none.test"
         begin = time.monotonic()
-        process.send_signal(signal.SIGINT)
+        interrupt(process.pid)
         _, told = process.communicate(timeout=200)
-    assert time.monotonic() - begin < 100  # a busy machine takes its time to end, but does not wait for the server
+    assert time.monotonic() - begin < 60  # a busy machine takes its time to end, but does not wait for the server
     assert process.returncode == 130
     assert b"interrupted" in told
     again = subprocess.run(

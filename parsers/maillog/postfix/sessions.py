@@ -23,7 +23,11 @@ FAILED_LIMIT = 20
 # max_idle, and the longest that smtp(8) may stay silent within one request (several time limits of 300 s, or 600 s).
 MAX_IDLE = 100 * SECOND
 PROCESS_IDLE = 20 * 60 * SECOND
+# Both, for a clock may be set, or some lines have wrong stamps; then no time has passed.
 SWEEP_EVERY = 2 * PROCESS_IDLE
+SWEEP_BIRTHS = 500
+SWEEPS = 2
+"""Without a line since as many sweeps a process has left; between two of them the clock may have been set."""
 _FOREVER = 1 << 62
 GONE = -_FOREVER
 """When a process was seen that is no longer known: so whoever still holds it never takes it for a living one."""
@@ -75,6 +79,9 @@ class Process:
     """The same, of lines without a queue id: they belong to the request that is named next."""
     doubtful_birth: bool = False
     """It was silent for long, so it may be another process under the same number: when it was born is not known."""
+    seen_at_sweep: int = 0
+    sweeps: int = 0
+    """How many sweeps found that it had written nothing since the one before."""
 
     def inherit(self, other: "Process") -> None:
         """
@@ -143,10 +150,10 @@ class Processes:
         self.known: dict[tuple[str | None, str, int | None], Process] = {}
         self.births = 0
         """How many processes have been seen; the running number of the last one."""
-        self._swept = self._swept_before = 0
-        """When processes were swept out last, and the time before."""
+        self._swept = self._swept_at_birth = 0
+        """When processes were swept out last, and how many births there had been."""
         self._last_dropped = -_FOREVER
-        """When the last of all that were dropped was seen."""
+        """When the last of those was seen that were dropped because there are too many."""
 
     def get(self, key: tuple[str | None, str, int | None], time: int, setup: float = 0) -> Process:
         """
@@ -161,13 +168,15 @@ class Processes:
             return process
         if process is not None:
             self._remove(key)
-        if abs(time - self._swept) > SWEEP_EVERY:
+        if self.births - self._swept_at_birth >= SWEEP_BIRTHS and time - self._swept > SWEEP_EVERY:
             self._sweep(time)
         if len(self.known) >= PROCESS_LIMIT:
-            self._drop(next(iter(self.known)))
+            oldest = next(iter(self.known))
+            self._last_dropped = max(self._last_dropped, self.known[oldest].seen)
+            self._remove(oldest)
         self.births += 1
         new = self.known[key] = Process(self.births, time)
-        # If the clock went back, or there are too many, it may be one that was dropped in the middle of its work.
+        # Where there are too many, it may be one that was dropped in the middle of its work.
         new.doubtful_birth = time - self._last_dropped < PROCESS_IDLE
         if process is not None:
             new.inherit(process)
@@ -175,19 +184,16 @@ class Processes:
 
     def _sweep(self, now: int) -> None:
         """
-        Forget the processes that were silent for long.
+        Forget the processes that have written nothing since the last sweep but one.
 
-        They were so before the last sweep but one as well: the clock may just have been set.
+        How old their stamps are does not count: a clock may have been set, and a service in a chroot may log in UTC.
         """
-        known = self.known.items()
-        for key in [key for key, one in known if one.seen < self._swept_before and now - one.seen > SWEEP_EVERY]:
-            self._drop(key)
-        self._swept_before, self._swept = self._swept, now
-
-    def _drop(self, key: tuple[str | None, str, int | None]) -> None:
-        """Forget a process that may still be there."""
-        self._last_dropped = max(self._last_dropped, self.known[key].seen)
-        self._remove(key)
+        self._swept, self._swept_at_birth = now, self.births
+        for key, process in list(self.known.items()):
+            process.sweeps = process.sweeps + 1 if process.seen == process.seen_at_sweep else 0
+            process.seen_at_sweep = process.seen
+            if process.sweeps == SWEEPS:
+                self._remove(key)
 
     def forget(self, instance: str | None = None) -> None:
         """Forget the processes of an instance, or all."""
@@ -201,7 +207,7 @@ class Processes:
         """Return the state as JSON."""
         return {
             "births": self.births,
-            "swept": [self._swept, self._swept_before, self._last_dropped],
+            "swept": [self._swept, self._swept_at_birth, self._last_dropped],
             "known": [[*key, _process_to_json(process)] for key, process in self.known.items()],
         }
 
@@ -209,7 +215,7 @@ class Processes:
         """Put back what :meth:`carry` gave; raises the errors of a wrong shape."""
         self.births = state["births"]
         # States of versions before know none.
-        self._swept, self._swept_before, self._last_dropped = state.get("swept", (0, 0, -_FOREVER))
+        self._swept, self._swept_at_birth, self._last_dropped = state.get("swept", (0, 0, -_FOREVER))
         self.known = {
             (instance, program, pid): _process_from_json(process) for instance, program, pid, process in state["known"]
         }

@@ -16,7 +16,7 @@ from tests.maillog.postfix.lines import (
 )
 
 from maillog import LogReader, Security
-from maillog.postfix.sessions import PROCESS_LIMIT
+from maillog.postfix.sessions import PROCESS_LIMIT, SWEEP_BIRTHS
 
 
 class TestProcessNumbers:
@@ -68,25 +68,27 @@ class TestSweep:
         """What is carried of processes does not grow with the day, nor does it change what is read."""
         at, reader = Clock("00:00:00"), LogReader(SETTINGS)
         lines = [at(START)]
-        for number in range(1_000):
+        for number in range(5_000):
             lines += [at(tls(pid=number), 59), at(to(pid=number))]
         found = reader.read(log(*lines)).deliveries
         ((*_, state),) = reader.carry()["readers"]
-        assert len(state["processes"]["known"]) <= 122  # of two hours
+        assert len(state["processes"]["known"]) < 4 * SWEEP_BIRTHS
         assert {delivery.tls.security for delivery in found} == {Security.ENCRYPTED}
 
     @pytest.mark.parametrize("back", [0, 4, 19])
     @pytest.mark.parametrize("wrong", [1, 2, 3])
     def test_clock_goes_ahead_and_back(self, back: int, wrong: int) -> None:
-        """A session that a sweep by a wrong clock forgot does not look like none."""
+        """A wrong clock sweeps out no process in the middle of its work."""
         at = Clock()
         lines = [at(START), at(tls(OTHER, pid=2)), at(to("AAAAAA0001", OTHER, pid=2)), at(tls(pid=1))]
         for number in range(wrong):
             lines += [Clock(f"2{number}:00:00")(to("AAAAAA0009", OTHER, pid=77 + number))]
             lines += [at(to("AAAAAA0008", OTHER, pid=87 + number))]
+        lines += [at(to(f"BBBBBB{number:04}", OTHER, pid=9_000 + number), 0) for number in range(SWEEP_BIRTHS)]
+        lines += [Clock("23:30:00")(to("AAAAAA0007", OTHER, pid=99))]
         lines += [at(to(pid=1), back * 60), at(tls(OTHER, pid=3)), at(to("AAAAAA0003", OTHER, pid=3))]
         (one,) = (delivery for delivery in deliveries(*lines) if delivery.queue_id == QID)
-        assert one.tls.security.value == ("encrypted" if wrong == 1 and not back else "unknown")
+        assert one.tls.security.value == ("unknown" if back else "encrypted")
 
     @pytest.mark.parametrize("step", [-3 * 3600, -1800, 1800, 3 * 3600])
     @pytest.mark.parametrize("other_line", [False, True])
@@ -101,6 +103,18 @@ class TestSweep:
         found = [one.tls.security.value for one in deliveries(*lines) if one.queue_id in (QID, QID2)]
         assert len(found) == 3
         assert "plaintext" not in found
+
+    def test_two_clocks(self) -> None:
+        """A service in a chroot may log in UTC, another one in local time; each is read as if it were alone."""
+        here, there = Clock("02:00:00"), Clock("10:00:00")
+        lines = [here(START)]
+        for number in range(1_500):
+            lines += [here(tls(pid=number), 20), there(tls(OTHER, pid=2000 + number), 20)]
+            lines += [there(to(QID2, OTHER, pid=2000 + number)), here(to(QID, pid=number))]
+            lines += [here(to("AAAAAA0001", pid=number)), there(to("AAAAAA0002", OTHER, pid=2000 + number))]
+        found = deliveries(*lines)
+        assert {one.tls.security.value for one in found if one.queue_id in (QID, QID2)} == {"encrypted"}
+        assert [one.tls.security.value for one in found if one.queue_id == "AAAAAA0001"][1:-1] == ["plaintext"] * 1_498
 
     def test_too_many_processes(self) -> None:
         """Nor does the session of a process that had to be forgotten because there are too many."""

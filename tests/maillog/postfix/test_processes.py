@@ -84,7 +84,7 @@ class TestSweep:
         for number in range(wrong):
             lines += [Clock(f"2{number}:00:00")(to("AAAAAA0009", OTHER, pid=77 + number))]
             lines += [at(to("AAAAAA0008", OTHER, pid=87 + number))]
-        lines += [at(to(f"BBBBBB{number:04}", OTHER, pid=9_000 + number), 0) for number in range(SWEEP_BIRTHS)]
+        lines += [at(to(f"BBBBBB{number:04}", OTHER, pid=9_000 + number), 0) for number in range(2 * SWEEP_BIRTHS)]
         lines += [Clock("23:30:00")(to("AAAAAA0007", OTHER, pid=99))]
         lines += [at(to(pid=1), back * 60), at(tls(OTHER, pid=3)), at(to("AAAAAA0003", OTHER, pid=3))]
         (one,) = (delivery for delivery in deliveries(*lines) if delivery.queue_id == QID)

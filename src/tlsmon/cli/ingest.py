@@ -12,7 +12,7 @@ from tlsmon.api import LogReport, Report, Stop, TlsReport
 from tlsmon.cli.exits import Exit
 from tlsmon.cli.formats import Format, TableOrJson
 from tlsmon.cli.options import Host, Internet, Logs, Store, Timezone, UnreadFile
-from tlsmon.cli.output import flush, moment, say, say_json, say_table, tell
+from tlsmon.cli.output import flush, moment, say, say_json, say_json_line, say_table, tell
 from tlsmon.cli.progress import progress_bar
 from tlsmon.cli.unread import unread_writer
 from tlsmon.config import SettingError
@@ -81,7 +81,7 @@ def _tell_round(report: Report, format_: Format) -> None:
     """Show one round of ``--follow``; rounds without anything new stay silent."""
     new_reports = sum(one.new for one in report.tls_reports)
     if (report.new_deliveries or new_reports) and format_ is Format.JSON:
-        say_json(_document(report), indent=None)
+        say_json_line(_document(report))
     elif report.new_deliveries:
         say(f"{report.new_deliveries:,} new deliveries.")
     if new_reports and format_ is not Format.JSON:

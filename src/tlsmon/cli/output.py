@@ -5,15 +5,20 @@ Logs are written by strangers: nothing of them reaches a terminal that is not pr
 """
 
 import csv
+import io
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import chain, islice
 from typing import Any, Final, TypeAlias
 
 Cell: TypeAlias = str | int | float | None
 
 _GAP: Final = "  "
+_CSV_END: Final = "\r\n"
+_AT_ONCE: Final = 1_000
+"""Rows."""
 
 
 def printable(text: str) -> str:
@@ -50,18 +55,51 @@ def tell(text: str) -> None:
         sys.stderr.write(printable(line) + "\n")
 
 
-def say_json(document: Any, *, indent: int | None = 2) -> None:
-    """Print a JSON document; ASCII only, so that it is safe on any terminal."""
-    # In pieces: a document may be long, and its text several times as large.
-    sys.stdout.writelines(json.JSONEncoder(indent=indent).iterencode(document))
+def say_json(document: Any) -> None:
+    """Print a JSON document, an entry of a list on a line; ASCII only, so that it is safe on any terminal."""
+    # In pieces: a document may be long. Not many small ones: standard output may be unbuffered.
+    sys.stdout.writelines(_json_object(document) if isinstance(document, dict) else _json_value(document))
     sys.stdout.write("\n")
+
+
+def say_json_line(document: Any) -> None:
+    """Print a JSON document on a line."""
+    sys.stdout.write(json.dumps(document) + "\n")
+
+
+def _json_object(document: dict[str, Any]) -> Iterator[str]:
+    yield "{"
+    for number, (name, value) in enumerate(document.items()):
+        yield f"{',' if number else ''}\n{json.dumps(name)}: "
+        yield from _json_value(value)
+    yield "\n}"
+
+
+def _json_value(value: Any) -> Iterator[str]:
+    if not isinstance(value, list) or not value:
+        yield json.dumps(value)
+        return
+    yield "["
+    for number, entry in enumerate(value):
+        yield f"{',' if number else ''}\n{json.dumps(entry)}"
+    yield "\n]"
 
 
 def say_csv(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
     """Print comma separated values (RFC 4180) with a header; what does not apply is empty."""
-    writer = csv.writer(sys.stdout, lineterminator="\r\n")
-    writer.writerow(header)
-    writer.writerows([printable(cell) if isinstance(cell, str) else cell for cell in row] for row in rows)
+    left = chain([header], rows)
+    while some := list(islice(left, _AT_ONCE)):
+        text = _csv(some)
+        # All at once, which is quick; only where there is more than the ends of lines to hide, cell by cell.
+        if text.count(_CSV_END) > len(some) or not text.replace(_CSV_END, "").isprintable():
+            text = _csv([printable(cell) if isinstance(cell, str) else cell for cell in row] for row in some)
+        sys.stdout.write(text)
+
+
+def _csv(rows: Iterable[Sequence[Cell]]) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator=_CSV_END).writerows(rows)
+    return text.getvalue()
 
 
 def say_table(header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:

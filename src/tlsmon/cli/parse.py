@@ -10,7 +10,7 @@ from tlsmon import api, config
 from tlsmon.api import Direction
 from tlsmon.cli.formats import Format, TableJsonJsonlCsv
 from tlsmon.cli.options import Host, Internet, Logs, Timezone, UnreadFile
-from tlsmon.cli.output import say_columns, say_csv, say_json
+from tlsmon.cli.output import say_columns, say_csv, say_json, say_json_line
 from tlsmon.cli.unread import unread_writer
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _domain(row: dict[str, Any]) -> str | None:
 
 def _json_lines(rows: Iterable[dict[str, Any]]) -> None:
     for row in rows:
-        say_json(row, indent=None)
+        say_json_line(row)
 
 
 def _json(rows: Iterable[dict[str, Any]]) -> None:

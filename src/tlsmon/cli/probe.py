@@ -15,7 +15,7 @@ from tlsmon import live
 from tlsmon.cli import probe_tables
 from tlsmon.cli.formats import Format, TableJsonJsonlCsv
 from tlsmon.cli.options import Store
-from tlsmon.cli.output import flush, say_csv, say_json, tell
+from tlsmon.cli.output import flush, say_csv, say_json, say_json_line, tell
 from tlsmon.cli.probing import asking, count_bar
 from tlsmon.config import SettingError
 from tlsmon.live import DomainResult, Settings
@@ -104,7 +104,7 @@ def _taken(found: Iterator[DomainResult], format_: Format) -> list[DomainResult]
         say_csv(probe_tables.CSV_HEADER, (row for result in found for row in probe_tables.csv_rows(result)))
     elif format_ is Format.JSONL:
         for result in found:
-            say_json(live.document(result), indent=None)
+            say_json_line(live.document(result))
             flush()
     return list(found)
 

@@ -10,6 +10,7 @@ from tlsmon.cli.formats import Format, TableJsonCsv
 from tlsmon.cli.judging import Asked, judging
 from tlsmon.cli.options import DirectionOption, Store
 from tlsmon.cli.output import moment, say, say_csv, say_json, say_table
+from tlsmon.garbage import without_collection
 
 _COLUMNS = ("domain", "verdict", "mails", "encrypted", "plaintext", "unknown")
 _FATES = ("delivered", "rerouted", "delayed", "lost")
@@ -47,6 +48,7 @@ def recommend(
         _show(found)
 
 
+@without_collection()
 def document(found: Recommendation) -> dict[str, Any]:
     """Return the recommendation as the design page fixes its JSON."""
     inbound = {"direction": found.direction} if found.direction is Direction.INBOUND else {}
@@ -73,7 +75,7 @@ def _domain(item: Judgement) -> dict[str, Any]:
         "affected_upper_bound": item.affected_upper_bound,
         "last_seen": moment(api.last_seen(item.last_seen)),
         "reasons": list(item.reasons),
-        "mx_hosts": [host._asdict() for host in item.mx_hosts],
+        "mx_hosts": [dict(zip(host._fields, host, strict=True)) for host in item.mx_hosts],
         "providers": list(item.providers),
         "probe": _probe(item.probed) if item.probed else None,
     }

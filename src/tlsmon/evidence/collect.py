@@ -7,6 +7,7 @@ from tlsmon.evidence.columns import Columns, columns
 from tlsmon.evidence.model import Observation
 from tlsmon.rollup.model import Direction
 from tlsmon.store.table import NAME, Table
+from tlsmon.store.values import moment, values
 
 _TEXTS: Final = (
     *("recipient_domain", "sender_domain", "mx_host", "mx_ip", "mta", "host", "instance"),
@@ -63,9 +64,8 @@ def end(table: Table, direction: Direction = Direction.OUTBOUND) -> datetime:
 
 
 def _last(table: Table, where: str) -> datetime | None:
-    (row,) = table.query(f"SELECT MAX(hour) AS hour FROM {NAME} WHERE {where}").to_pylist()  # noqa: S608, own names
-    last: datetime | None = row["hour"]
-    return last
+    (last,) = values(table.query(f"SELECT MAX(hour) AS hour FROM {NAME} WHERE {where}")["hour"])  # noqa: S608, own names
+    return None if last is None else moment(last)
 
 
 def _moment(time: datetime) -> str:

@@ -13,8 +13,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from tlsmon.evidence.model import Address, Observation, Sender
+from tlsmon.garbage import without_collection
 from tlsmon.rollup.model import Direction
-from tlsmon.store.values import coded, numbers, without_collection
+from tlsmon.store.values import as_numpy, coded, numbers
 
 Numbers: TypeAlias = npt.NDArray[np.int64]
 
@@ -57,18 +58,17 @@ class Columns(NamedTuple):
 
     def merged(self, codes: Numbers) -> "Columns":
         """Return the attempts that have the same code as one, in the order of the codes."""
-        order = np.argsort(codes, kind="stable")
-        begin = starts(codes[order])
-        if not len(begin):
-            return self
-        equal = order[begin]
+        _, equal, where = distinct(codes)
+        first, last = self.first[equal], self.last[equal]
+        np.minimum.at(first, where, self.first)
+        np.maximum.at(last, where, self.last)
         return self._replace(
             domain=self.domain[equal],
             address=self.address[equal],
             kind=self.kind[equal],
-            attempts=np.add.reduceat(self.attempts[order], begin),
-            first=np.minimum.reduceat(self.first[order], begin),
-            last=np.maximum.reduceat(self.last[order], begin),
+            attempts=np.bincount(where, self.attempts, len(equal)).astype(np.int64),
+            first=first,
+            last=last,
         )
 
 
@@ -105,8 +105,8 @@ def _kind(direction: Direction, mta: str, host: str | None, instance: str | None
 def together(parts: Sequence[tuple[Numbers, Sequence[Any]]]) -> tuple[Numbers, list[tuple[Any, ...]]]:
     """Return coded columns as one whose values are the combinations that occur."""
     codes = combined([(part, len(known)) for part, known in parts])
-    _, where, codes = np.unique(codes, return_index=True, return_inverse=True)
-    occurring = [[known[code] for code in part[where].tolist()] for part, known in parts]
+    _, example, codes = distinct(codes)
+    occurring = [[known[code] for code in part[example].tolist()] for part, known in parts]
     return codes, list(zip(*occurring, strict=True))
 
 
@@ -115,10 +115,28 @@ def combined(parts: Sequence[tuple[Numbers, int]]) -> Numbers:
     codes, size = np.zeros(len(parts[0][0]), np.int64), 1
     for part, below in parts:
         if size * max(below, 1) > _MOST_CODES:
-            distinct, codes = np.unique(codes, return_inverse=True)
-            size = len(distinct)
+            occurring, _, codes = distinct(codes)
+            size = len(occurring)
         codes, size = codes * below + part, size * max(below, 1)
     return codes
+
+
+def distinct(codes: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+    """
+    Return the different numbers, sorted, for each one where it stands, and for each of the codes which one it is.
+
+    As ``numpy.unique``, which sorts them all.
+    """
+    bits = pa.py_buffer(np.ascontiguousarray(codes))
+    found = pa.Array.from_buffers(pa.int64(), len(codes), [None, bits]).dictionary_encode()
+    different = as_numpy(found.dictionary)
+    order = np.argsort(different)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    which = rank[as_numpy(found.indices)]
+    example = np.empty_like(order)
+    example[which] = np.arange(len(which))
+    return different[order], example, which
 
 
 def starts(codes: Numbers) -> Numbers:

@@ -5,11 +5,9 @@ A host that changed is judged by what it does since. The change is found by the 
 over all points in time at which the observations can be parted; the search is repeated on what follows the change.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Sequence
 from math import log
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 CHANGE_LIKELIHOOD = 4.0
 """Least gain in log likelihood for a change to be believed; five good sessions and then two bad ones give 4.2."""
@@ -28,6 +26,15 @@ class Sessions(NamedTuple):
     last: int
 
 
+class Change(NamedTuple):
+    """A point in time at which a rate may have changed."""
+
+    time: int
+    better: bool
+    gain: float
+    """In log likelihood, of two rates against one."""
+
+
 class Behaviour(NamedTuple):
     """How an address behaves now."""
 
@@ -44,11 +51,6 @@ class Behaviour(NamedTuple):
         return self.bad / (self.good + self.bad) if self.good + self.bad else 1.0
 
 
-class _Change(NamedTuple):
-    time: int
-    better: bool
-
-
 def behaviour(sessions: Iterable[Sessions]) -> Behaviour:
     """Return how the address behaves now, from its sessions in any order."""
     now = list(sessions)
@@ -61,7 +63,7 @@ def behaviour(sessions: Iterable[Sessions]) -> Behaviour:
     return Behaviour(good_now, bad_now, since, good - good_now, bad - bad_now)
 
 
-def _change(sessions: Sequence[Sessions]) -> _Change | None:
+def _change(sessions: Sequence[Sessions]) -> Change | None:
     """
     Return when the rate most likely changed, and to what; None where it did not.
 
@@ -74,23 +76,13 @@ def _change(sessions: Sequence[Sessions]) -> _Change | None:
         return None
     moments = _moments(sessions)
     good, bad = _count(moments, good=True), _count(moments, good=False)
-    best, found = max(CHANGE_LIKELIHOOD, 2 + log(good + bad)) + _likelihood(good, bad), None
-    good_after, bad_after = _ToCome(good), _ToCome(bad)
-    by_first, by_last = _by(moments, "first"), _by(moments, "last")
-    for left, time in pairwise(sorted({*by_first, *by_last})):
-        for item in by_first.get(left, ()):
-            (good_after if item.good else bad_after).begin(item)
-        for item in by_last.get(left, ()):
-            (good_after if item.good else bad_after).end(item)
-        for better, counts in (
-            (True, (good_after.least, bad_after.most)),
-            (False, (good_after.evenly(time), bad_after.evenly(time))),
-        ):
-            if (counts[0] * bad > counts[1] * good) is better:
-                parted = _likelihood(good - counts[0], bad - counts[1]) + _likelihood(*counts)
-                if parted > best:
-                    best, found = parted, _Change(time, better)
-    return found
+    enough = max(CHANGE_LIKELIHOOD, 2 + log(good + bad))
+    if good * log((good + bad) / good) + bad * log((good + bad) / bad) <= enough:
+        return None  # whatever lies before a change and after it: two rates cannot be that much more likely
+    from tlsmon.evidence.change import likeliest  # noqa: PLC0415, numpy
+
+    change = likeliest(moments)
+    return change if change.gain > enough else None
 
 
 def _moments(sessions: Sequence[Sessions]) -> list[Sessions]:
@@ -118,57 +110,7 @@ def _by_hour(sessions: Iterable[Sessions]) -> list[Sessions]:
     return list(hours.values())
 
 
-def _by(sessions: Iterable[Sessions], end: Literal["first", "last"]) -> Mapping[int, list[Sessions]]:
-    found: dict[int, list[Sessions]] = defaultdict(list)
-    for item in sessions:
-        found[getattr(item, end)].append(item)
-    return found
-
-
-class _ToCome:
-    """How many sessions of one kind there are from a moment on, as that moves from one known time to the next."""
-
-    def __init__(self, number: int) -> None:
-        self._sure = number
-        self._groups = self._within = 0
-        """Equal sessions that have begun and not ended: how many times one of them, and all of them."""
-        self._slope = self._offset = 0.0
-        """Those of them that have no time of their own, evenly spread: offset - slope * time."""
-
-    @property
-    def least(self) -> int:
-        """Return how many there are at least: of equal ones the last."""
-        return self._sure + self._groups
-
-    @property
-    def most(self) -> int:
-        """Return how many there are at most: of equal ones all but the first."""
-        return self._sure + self._within - self._groups
-
-    def evenly(self, time: int) -> float:
-        """Return how many there are where they are evenly spread."""
-        return min(max(self.least + self._offset - self._slope * time, self.least), self.most)
-
-    def begin(self, item: Sessions) -> None:
-        """Go past the first of equal sessions."""
-        self._sure -= item.number
-        self._around(item, 1)
-
-    def end(self, item: Sessions) -> None:
-        """Go past the last of equal sessions."""
-        self._around(item, -1)
-
-    def _around(self, item: Sessions, sign: int) -> None:
-        if item.first == item.last:
-            return
-        slope = (item.number - 2) / (item.last - item.first)
-        self._groups += sign
-        self._within += sign * item.number
-        self._slope += sign * slope
-        self._offset += sign * slope * item.last
-
-
-def _since(item: Sessions, change: _Change) -> Sessions:
+def _since(item: Sessions, change: Change) -> Sessions:
     """
     Return what is left of equal sessions from a change on.
 
@@ -185,12 +127,6 @@ def _since(item: Sessions, change: _Change) -> Sessions:
     elif not change.better:
         number = 1 + round((item.number - 2) * (item.last - change.time) / (item.last - item.first))
     return Sessions(item.good, number, change.time if number > 1 else item.last, item.last)
-
-
-def _likelihood(good: float, bad: float) -> float:
-    """Return the log likelihood of the counts under their own rate."""
-    total = good + bad
-    return (good * log(good / total) if good else 0) + (bad * log(bad / total) if bad else 0)
 
 
 def _count(sessions: Iterable[Sessions], *, good: bool) -> int:

@@ -9,7 +9,7 @@ its number; commits without a common name go through one after the other.
 import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -133,12 +133,13 @@ class Table:
     def newest(self) -> datetime | None:
         """Return an hour that no row is later than, without reading rows; None where the table does not tell."""
         import pyarrow as pa  # noqa: PLC0415
-        import pyarrow.compute as pc  # noqa: PLC0415
 
-        files = pa.table(self._table.get_add_actions(flatten=True))
+        from tlsmon.store.values import moment, values  # noqa: PLC0415
+
+        # pa.table() would import pandas.
+        files = pa.RecordBatchReader.from_stream(self._table.get_add_actions(flatten=True)).read_all()
         told = files.column("max.hour") if "max.hour" in files.column_names else None
-        latest: datetime | None = None if told is None or told.null_count else pc.max(told).as_py()
-        return latest and latest.astimezone(UTC)
+        return moment(max(values(told))) if told and not told.null_count else None
 
     def append(self, rows: Sequence[Row], transactions: Mapping[str, int], counts: Counts | None = None) -> None:
         """

@@ -7,13 +7,14 @@ internet, or inbound from them: content filters, LMTP, private relays and our ow
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 
+from tlsmon.garbage import without_collection
 from tlsmon.provider import provider
 from tlsmon.rollup.model import Direction
 from tlsmon.store.table import NAME, Table
-from tlsmon.store.values import values, without_collection
+from tlsmon.store.values import moment, values
 from tlsmon.traffic.model import Counts, Group, Period, Silence, Traffic, TrafficRow
 
 _TRAFFIC: Final = "scope = 'internet'"
@@ -53,7 +54,6 @@ _COLUMNS: Final = {
 _UTC_HOUR: Final = "arrow_cast(hour, 'Timestamp(Microsecond, None)')"
 _LABEL: Final = {Period.DAY: "%Y-%m-%d", Period.WEEK: "%G-W%V", Period.MONTH: "%Y-%m"}
 _HOUR: Final = timedelta(hours=1)
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @without_collection()
@@ -117,9 +117,9 @@ def _condition(domain: str | None, window: tuple[date | None, date | None], dire
     if domain is not None:
         parts.append(f"{_COLUMNS[direction][Group.DOMAIN][0]} = {_literal(domain)}")
     if since is not None:
-        parts.append(f"hour >= {_moment(since)}")
+        parts.append(f"hour >= {_at(since)}")
     if until is not None:
-        parts.append(f"hour < {_moment(until + timedelta(days=1))}")
+        parts.append(f"hour < {_at(until + timedelta(days=1))}")
     return " AND ".join(parts)
 
 
@@ -128,12 +128,12 @@ def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _moment(day: date) -> str:
+def _at(day: date) -> str:
     return f"TIMESTAMP '{day.isoformat()}T00:00:00Z'"
 
 
 def _rows(found: Sequence[_Sum], by: Period, group: Group | None) -> list[TrafficRow]:
-    labels = {period: _time(period).strftime(_LABEL[by]) for period in {one.period for one in found}}
+    labels = {period: moment(period).strftime(_LABEL[by]) for period in {one.period for one in found}}
     if group in (Group.DOMAIN, Group.CLIENT):  # each is there once
         rows = [TrafficRow(labels[one.period], one.parts[0], one.counts) for one in found if any(one.counts)]
     else:
@@ -155,11 +155,7 @@ def _ends(table: Table, found: Iterable[_Sum], where: str) -> tuple[datetime | N
     )
     firsts = [time for time in (*values(still_open["first"]), *(one.first for one in found)) if time is not None]
     lasts = [time for time in (*values(still_open["last"]), *(one.last for one in found)) if time is not None]
-    return (_time(min(firsts)), _time(max(lasts))) if firsts else (None, None)
-
-
-def _time(microseconds: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=microseconds)
+    return (moment(min(firsts)), moment(max(lasts))) if firsts else (None, None)
 
 
 def _silences(found: Iterable[_Sum]) -> list[Silence]:
@@ -180,7 +176,7 @@ def _silence(host: str | None, mta: str, days: Iterable[_Sum]) -> Silence | None
         host,
         mta,
         sum(day.counts.sent for day in silent),
-        _time(min(day.begin for day in silent)),
-        _time(max(day.end for day in silent)) + _HOUR,
+        moment(min(day.begin for day in silent)),
+        moment(max(day.end for day in silent)) + _HOUR,
         always=len(silent) == len(sending),
     )

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from tlsmon.evidence.columns import Columns, Numbers, combined
+from tlsmon.evidence.columns import Columns, Numbers, combined, distinct
 from tlsmon.evidence.history import Behaviour, Sessions, behaviour
 from tlsmon.evidence.looks import Looks
 from tlsmon.evidence.model import Observation, Standing
@@ -161,9 +161,9 @@ def set_aside(rows: Rows) -> tuple[Rows, own_side.SetAside]:
 def _own_days(rows: Rows, day: Numbers) -> Numbers:
     """Return the days on which so many of the providers that are in order failed that it was our own side."""
     telling = rows.telling
-    days, row_day = np.unique(day[telling], return_inverse=True)
+    days, _, row_day = distinct(day[telling])
     size = len(rows.providers)
-    code, where_to = np.unique(row_day * size + rows.provider[rows.found.address[telling]], return_inverse=True)
+    code, _, where_to = distinct(row_day * size + rows.provider[rows.found.address[telling]])
     good, bad = (
         np.bincount(
             where_to[rows.standing[telling] == what], rows.found.attempts[telling & (rows.standing == what)], len(code)
@@ -200,8 +200,8 @@ def keys(rows: Rows, level: str) -> Keys:
         if pooled
         else combined([(found.domain, len(found.domains)), (found.address, len(found.addresses))])
     )
-    _, first, key = np.unique(code, return_index=True, return_inverse=True)
-    return Keys(key, found.domain[first], found.address[first], pooled)
+    _, example, key = distinct(code)
+    return Keys(key, found.domain[example], found.address[example], pooled)
 
 
 def known_of(rows: Rows, by: Keys, not_offering: frozenset[str]) -> tuple[Known, list[Behaviour | None]]:

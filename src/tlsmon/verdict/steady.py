@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from tlsmon.evidence.columns import Numbers, combined, starts
+from tlsmon.evidence.columns import Numbers, combined, distinct, starts
 from tlsmon.evidence.history import SECOND, Behaviour
 from tlsmon.evidence.model import Address
 from tlsmon.verdict.by_column import GOOD, SILENT, Keys, Rows, indexed, where
@@ -64,8 +64,8 @@ class Steady:
         senders, sender = indexed([kind.sender for kind in rows.found.kinds])
         domain = rows.found.domain
         codes = combined([(domain, len(rows.found.domains)), (sender[rows.found.kind], len(senders))])
-        distinct, self._way = np.unique(codes, return_inverse=True)
-        self._domain = distinct // max(len(senders), 1)
+        ways, _, self._way = distinct(codes)
+        self._domain = ways // max(len(senders), 1)
         """By way."""
         self._order = np.argsort(self._way, kind="stable")
         self._begin = starts(self._way[self._order])
@@ -177,7 +177,7 @@ class Steady:
         rows, found = self._rows, self._rows.found
         mail = self._mail & which[found.domain]
         size = len(rows.hosts)
-        codes, where_to = np.unique(found.domain[mail] * size + rows.host[found.address[mail]], return_inverse=True)
+        codes, _, where_to = distinct(found.domain[mail] * size + rows.host[found.address[mail]])
         security = np.array([_SECURITIES.get(kind.security, 3) for kind in found.kinds], np.int64)[found.kind[mail]]
         counts = np.bincount(where_to * 4 + security, found.attempts[mail], len(codes) * 4).astype(np.int64)
         hosts: dict[int, list[HostCounts]] = defaultdict(list)

@@ -11,8 +11,8 @@ import numpy as np
 from tlsmon.evidence.columns import Columns
 from tlsmon.evidence.looks import Looks
 from tlsmon.evidence.standing import with_level_in_force
+from tlsmon.garbage import without_collection
 from tlsmon.rollup.model import Direction
-from tlsmon.store.values import without_collection
 from tlsmon.verdict import by_column
 from tlsmon.verdict.by_column import Rows
 from tlsmon.verdict.hold import held

@@ -6,7 +6,7 @@ internet, or inbound from them: content filters, LMTP, private relays and our ow
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Final, NamedTuple
 
@@ -31,24 +31,16 @@ _SPANS: Final = """
     MIN(CASE WHEN provisional THEN NULL ELSE "first" END) AS "first",
     MAX(CASE WHEN provisional THEN NULL ELSE "last" END) AS "last"
 """
-_BY_HOST: Final = ("host", "mta")
 # A client without a name is known by its address.
-_CLIENT: Final = ("COALESCE(mx_host, mx_ip)",)
-_COLUMNS: Final = {
+_CLIENT: Final = "COALESCE(mx_host, mx_ip)"
+_DOMAIN: Final = {Direction.OUTBOUND: "recipient_domain", Direction.INBOUND: "sender_domain"}
+_COLUMN: Final = {
     Direction.OUTBOUND: {
-        Group.DOMAIN: ("recipient_domain",),
-        Group.PROVIDER: ("mx_host",),
-        Group.CLIENT: ("NULL",),
-        Group.HOST: _BY_HOST,
-        None: _BY_HOST,
+        Group.DOMAIN: _DOMAIN[Direction.OUTBOUND],
+        Group.PROVIDER: "mx_host",
+        Group.CLIENT: "CAST(NULL AS VARCHAR)",
     },
-    Direction.INBOUND: {
-        Group.DOMAIN: ("sender_domain",),
-        Group.PROVIDER: _CLIENT,
-        Group.CLIENT: _CLIENT,
-        Group.HOST: _BY_HOST,
-        None: _BY_HOST,
-    },
+    Direction.INBOUND: {Group.DOMAIN: _DOMAIN[Direction.INBOUND], Group.PROVIDER: _CLIENT, Group.CLIENT: _CLIENT},
 }
 # Without its zone a time is cut to a day or a month at a third of the cost; all of them are UTC.
 _UTC_HOUR: Final = "arrow_cast(hour, 'Timestamp(Microsecond, None)')"
@@ -73,23 +65,24 @@ def traffic(  # noqa: PLR0913, what one asks for
     in UTC, both included. Raises StoreError.
     """
     where = _condition(domain, window, direction)
-    columns = _COLUMNS[direction][group]
-    found = _sums(table, Period.DAY if columns is _BY_HOST else by, columns, where)
-    rows = _rows(found, by, group)
-    total = Counts(*map(sum, zip(*(row.counts for row in rows), strict=True))) if rows else Counts()
-    first, last = _ends(table, found, where)
-    if columns is not _BY_HOST or domain is not None:
-        found = _sums(table, Period.DAY, _BY_HOST, _condition(None, window, direction))
-    silences = [silence._replace(direction=direction) for silence in _silences(found)]
+    days = _days(table, where)
+    column = _COLUMN[direction].get(group) if group else None
+    rows = _by_host(days, by, group) if column is None else _by_column(table, by, column, where)
+    if group is Group.PROVIDER:
+        rows = _added((row.period, row.group and provider(row.group), row.counts) for row in rows)
+    total = sum((day.counts for day in days), Counts())
+    first, last = _ends(table, days, where)
+    all_days = days if domain is None else _days(table, _condition(None, window, direction))
+    silences = [silence._replace(direction=direction) for silence in _silences(all_days)]
     return Traffic(by, group, rows, total, first, last, silences, direction)
 
 
-class _Sum(NamedTuple):
-    """The traffic of a day, week or month and one of whatever it was divided by."""
+class _Day(NamedTuple):
+    """What a reporting host sent on a day. Times are microseconds since 1970, UTC."""
 
-    period: int
-    """Its beginning. Like all times here in microseconds since 1970, UTC."""
-    parts: tuple[str | None, ...]
+    day: int
+    host: str | None
+    mta: str
     counts: Counts
     begin: int
     """The first hour."""
@@ -99,23 +92,51 @@ class _Sum(NamedTuple):
     last: int | None
 
 
-def _sums(table: Table, by: Period, columns: tuple[str, ...], where: str) -> list[_Sum]:
-    names = ", ".join(columns)
+def _days(table: Table, where: str) -> list[_Day]:
     found = table.query(
-        f"SELECT date_trunc('{by}', {_UTC_HOUR}) AS period, {names}, {_COUNTS}, {_SPANS} "  # noqa: S608, own words only
-        f"FROM {NAME} WHERE {where} GROUP BY 1, {names}"
+        f"SELECT date_trunc('day', {_UTC_HOUR}) AS day, host, mta, {_COUNTS}, {_SPANS} "  # noqa: S608, own words only
+        f"FROM {NAME} WHERE {where} GROUP BY 1, host, mta"
     )
-    periods, *rest = map(values, found.columns)
-    parts, counts, spans = rest[: len(columns)], rest[len(columns) : -4], rest[-4:]
+    rows = zip(*map(values, found.columns), strict=True)
+    return [_Day(day, host, mta, Counts(*sums[:5]), *sums[5:]) for day, host, mta, *sums in rows]
+
+
+def _by_host(days: Iterable[_Day], by: Period, group: Group | None) -> list[TrafficRow]:
+    return _added((_label(day.day, by), day.host if group else None, day.counts) for day in days)
+
+
+def _by_column(table: Table, by: Period, column: str, where: str) -> list[TrafficRow]:
+    # In the order of _added(), by the query engine: there may be a million.
+    found = table.query(
+        f"SELECT date_trunc('{by}', {_UTC_HOUR}) AS period, {column} AS part, {_COUNTS} "  # noqa: S608, own words only
+        f"FROM {NAME} WHERE {where} GROUP BY 1, 2 ORDER BY 1, deliveries DESC, COALESCE({column}, '')"
+    )
+    periods, parts, *counts = map(values, found.columns)
+    labels = {period: _label(period, by) for period in set(periods)}
     sizes = map(Counts._make, zip(*counts, strict=True))
-    return list(map(_Sum._make, zip(periods, zip(*parts, strict=True), sizes, *spans, strict=True)))
+    names = map(labels.__getitem__, periods)
+    return [row for row in map(TrafficRow._make, zip(names, parts, sizes, strict=True)) if any(row.counts)]
+
+
+def _added(parts: Iterable[tuple[str, str | None, Counts]]) -> list[TrafficRow]:
+    """Return rows of which each period and part is one, oldest period first, the busiest part first within it."""
+    sums: dict[tuple[str, str | None], Counts] = {}
+    for period, part, counts in parts:
+        before = sums.get((period, part))
+        sums[period, part] = counts if before is None else before + counts
+    rows = [TrafficRow(period, part, counts) for (period, part), counts in sums.items() if any(counts)]
+    return sorted(rows, key=lambda row: (row.period, -row.counts.deliveries, row.group or ""))
+
+
+def _label(period: int, by: Period) -> str:
+    return moment(period).strftime(_LABEL[by])
 
 
 def _condition(domain: str | None, window: tuple[date | None, date | None], direction: Direction) -> str:
     since, until = window
     parts = [_TRAFFIC, f"direction = '{direction}'"]
     if domain is not None:
-        parts.append(f"{_COLUMNS[direction][Group.DOMAIN][0]} = {_literal(domain)}")
+        parts.append(f"{_DOMAIN[direction]} = {_literal(domain)}")
     if since is not None:
         parts.append(f"hour >= {_at(since)}")
     if until is not None:
@@ -132,42 +153,27 @@ def _at(day: date) -> str:
     return f"TIMESTAMP '{day.isoformat()}T00:00:00Z'"
 
 
-def _rows(found: Sequence[_Sum], by: Period, group: Group | None) -> list[TrafficRow]:
-    labels = {period: moment(period).strftime(_LABEL[by]) for period in {one.period for one in found}}
-    if group in (Group.DOMAIN, Group.CLIENT):  # each is there once
-        rows = [TrafficRow(labels[one.period], one.parts[0], one.counts) for one in found if any(one.counts)]
-    else:
-        sums: dict[tuple[str, str | None], Counts] = {}
-        for one in found:
-            part = None if group is None else one.parts[0]
-            key = labels[one.period], provider(part) if group is Group.PROVIDER else part
-            before = sums.get(key)
-            sums[key] = one.counts if before is None else before + one.counts
-        rows = [TrafficRow(period, part, counts) for (period, part), counts in sums.items() if any(counts)]
-    return sorted(rows, key=lambda row: (row.period, -row.counts.deliveries, row.group or ""))
-
-
-def _ends(table: Table, found: Iterable[_Sum], where: str) -> tuple[datetime | None, datetime | None]:
+def _ends(table: Table, days: Iterable[_Day], where: str) -> tuple[datetime | None, datetime | None]:
     # A provisional row that was taken back has a twin with the opposite count.
     still_open = table.query(
         f'SELECT MIN("first") AS "first", MAX("last") AS "last" FROM (SELECT "first", "last" FROM {NAME} '  # noqa: S608
         f'WHERE provisional AND {where} GROUP BY "first", "last" HAVING SUM(count) > 0)'
     )
-    firsts = [time for time in (*values(still_open["first"]), *(one.first for one in found)) if time is not None]
-    lasts = [time for time in (*values(still_open["last"]), *(one.last for one in found)) if time is not None]
+    firsts = [time for time in (*values(still_open["first"]), *(day.first for day in days)) if time is not None]
+    lasts = [time for time in (*values(still_open["last"]), *(day.last for day in days)) if time is not None]
     return (moment(min(firsts)), moment(max(lasts))) if firsts else (None, None)
 
 
-def _silences(found: Iterable[_Sum]) -> list[Silence]:
+def _silences(days: Iterable[_Day]) -> list[Silence]:
     """Return the hosts with days on which all that they sent is unknown, for no reason that the log gives."""
-    hosts: dict[tuple[str | None, ...], list[_Sum]] = defaultdict(list)
-    for one in sorted(found, key=lambda one: one.period):
-        hosts[one.parts].append(one)
-    silences = (_silence(parts[0], str(parts[1]), days) for parts, days in hosts.items())
+    hosts: dict[tuple[str | None, str], list[_Day]] = defaultdict(list)
+    for day in sorted(days, key=lambda day: day.day):
+        hosts[day.host, day.mta].append(day)
+    silences = (_silence(host, mta, of_host) for (host, mta), of_host in hosts.items())
     return sorted((each for each in silences if each), key=lambda each: (each.host is None, each.host or "", each.mta))
 
 
-def _silence(host: str | None, mta: str, days: Iterable[_Sum]) -> Silence | None:
+def _silence(host: str | None, mta: str, days: Iterable[_Day]) -> Silence | None:
     sending = [day for day in days if day.counts.sent]
     silent = [day for day in sending if day.counts.unknown == day.counts.sent]
     if not silent:

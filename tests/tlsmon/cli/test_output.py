@@ -70,6 +70,7 @@ def test_csv_is_what_it_was_with_hostile_cells_written_out(rows: list[tuple[Any,
 
 def test_many_rows_take_few_writes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Standard output may be unbuffered: PYTHONUNBUFFERED is set in many containers."""
+
     class Counting(io.StringIO):
         writes = 0
 

@@ -79,7 +79,22 @@ def test_groups(table: Table, group: Group, parts: set[str]) -> None:
     """Each group has its own rows, and all of them together have all mail."""
     found = traffic(table, Period.MONTH, group)
     assert {row.group for row in found.rows} == parts
-    assert found.total == traffic(table).total
+    assert sum((row.counts for row in found.rows), Counts()) == found.total == traffic(table).total
+
+
+@pytest.mark.parametrize("group", list(Group), ids=str)
+def test_order(tmp_path: Path, group: Group) -> None:
+    """Oldest period first, the busiest group first within it, equal ones by name."""
+    busy = [line(day * DAY + 10 * number, SENT.format(9, 1000), 100) for day in range(2) for number in range(3)]
+    few = [
+        line(DAY + 100 + number, SENT.format(number, 1000), 101 + number, host=f"mx{number}") for number in (7, 1, 4)
+    ]
+    (tmp_path / "mail.log").write_bytes(b"".join(busy + few))
+    ingest(tmp_path / "store", tmp_path / "mail.log")
+    rows = traffic(Table.open(str(tmp_path / "store")), Period.DAY, group).rows
+    assert rows == sorted(rows, key=lambda row: (row.period, -row.counts.deliveries, row.group or ""))
+    assert len({(row.period, row.group) for row in rows}) == len(rows)
+    assert [row.counts.deliveries for row in rows][:2] == [3, 6 if group in (Group.PROVIDER, Group.CLIENT) else 3]
 
 
 @pytest.mark.parametrize("domain", ["d1.example' OR 1=1 --", "''", "d1.example\\"], ids=ascii)

@@ -21,9 +21,9 @@ _HALF_YEAR: Final = timedelta(days=183)
 # Years within which there is a 29th of February.
 _LEAP: Final = 8
 _MONTHS_AROUND: Final = 7
-# Bytes: every so often a line is looked at, and its stamp ends before so many.
+# Bytes: every so often a line is looked at, and its stamp ends before so many, whatever stands around the line.
 _LOOK_EVERY: Final = 1 << 14
-_STAMP_ENDS: Final = 40
+_STAMP_ENDS: Final = 160
 
 
 class Clock:

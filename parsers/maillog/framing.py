@@ -2,8 +2,9 @@
 A line of a log -> a record: time, host, instance, program, process and text.
 
 Recognised by content: RFC 3164 (also as postlogd and busybox write it), RFC 3339 stamps of rsyslog, syslog-ng and
-``journalctl -o short-iso``, RFC 5424 with ``<PRI>``, the JSON of journald, and Exim's own main log, with and without
-process number, milliseconds and zone, by itself or inside any of these, in parts.
+``journalctl`` (short, short-precise, short-iso, short-full, short-unix, json), RFC 5424 with ``<PRI>``, and Exim's own
+main log, with and without process number, milliseconds and zone, by itself or inside any of these, in parts. Around all
+of them may be what a container runtime puts there (:mod:`maillog.containers`).
 """
 
 import json
@@ -13,6 +14,7 @@ from enum import Enum, auto
 from typing import NamedTuple, TypeAlias
 
 from maillog.clock import Clock, is_near_change
+from maillog.containers import unwrapped
 from maillog.model import JsonValue, Record
 
 EXIM = "exim"
@@ -22,12 +24,15 @@ PARTS_MAX = 64
 PART_BYTES = 2_000
 
 _STAMP = re.compile(
-    rb"(?P<bsd>[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d)"
+    rb"(?P<bsd>[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d(?:\.\d{1,9})?)"
+    rb"|(?P<unix>\d{10}\.\d{6})"
+    rb"|[A-Z][a-z]{2} (?P<full>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?) (?P<named>[A-Z]{2,5}|[+-]\d\d(?:\d\d)?)"
     rb"|(?P<iso>\d{4}-\d\d-\d\dT[\d:.,]{8,19}(?P<zone>Z|[+-]\d\d:?\d\d|))"
 )
 _HEAD = re.compile(
     rb"(?:<\d{1,3}>)?(?:" + _STAMP.pattern + rb")"
-    rb" (?P<host>[^\s\[\]]+) (?:[a-z0-9]{1,10}\.[a-z]{1,7} )?(?P<tag>[^\s\[\]:]{1,128})(?:\[(?P<pid>\d{1,10})\])?: "
+    rb" (?:(?P<host>[^\s\[\]]+) (?:[a-z0-9]{1,10}\.[a-z]{1,7} )?)?"
+    rb"(?P<tag>[^\s\[\]:]{1,128})(?:\[(?P<pid>\d{1,10})\])?: "
 )
 _RFC5424 = re.compile(
     rb"<\d{1,3}>1 (?P<iso>\S{1,40}) (?P<host>\S{1,255}) (?P<tag>\S{1,128}) (?P<pid>\S{1,128}) \S{1,32} "
@@ -96,6 +101,13 @@ class Framer:
 
     def frame(self, line: bytes) -> Record | Unframed:
         """Return the record of a line, given without its newline, or why there is none."""
+        record = self._frame(line)
+        if record is Unframed.NO_FRAME:
+            inside = unwrapped(line)
+            return record if inside is None else self._frame(inside)
+        return record
+
+    def _frame(self, line: bytes) -> Record | Unframed:
         if _EXIM_LINE.match(line):
             text = line.decode("utf-8", "replace")
             return self._stamped(_Frame(None, self._settings.host, EXIM, None, text), text)
@@ -115,14 +127,15 @@ class Framer:
         return self._syslog(line, head) if head else None
 
     def _syslog(self, line: bytes, head: re.Match[bytes]) -> _Frame | None:
-        bsd = head["bsd"] if head.re is _HEAD else None
-        stamp = (bsd or head["iso"]).decode("ascii", "replace")
+        fields = head.groupdict()
+        bsd = fields.get("bsd")
+        stamp = (bsd or _iso_stamp(fields)).decode("ascii", "replace")
         if self._time(stamp, bsd=bsd is not None) is None:
             return None
-        pid = head["pid"]
+        host, pid = head["host"], head["pid"]
         return _Frame(
             self._stamp_time,
-            head["host"].decode("utf-8", "replace"),
+            host.decode("utf-8", "replace") if host else self._settings.host,
             head["tag"].decode("utf-8", "replace"),
             int(pid) if pid and pid.isdigit() else None,
             line[head.end() :].decode("utf-8", "replace"),
@@ -145,7 +158,7 @@ class Framer:
 
     def _time(self, stamp: str, *, bsd: bool) -> datetime | None:
         if stamp != self._stamp:
-            time = self._clock.without_year(stamp) if bsd else self._iso_time(stamp)
+            time = self._bsd_time(stamp) if bsd else self._iso_time(stamp)
             if time is None:
                 return None
             self._stamp, self._stamp_time = stamp, time
@@ -211,6 +224,11 @@ class Framer:
             self._exim_stamp, self._exim_stamp_time = text, self._exim_clock.without_zone(text)
         return self._exim_stamp_time
 
+    def _bsd_time(self, stamp: str) -> datetime | None:
+        seconds, _, fraction = stamp.partition(".")
+        time = self._clock.without_year(seconds)
+        return time and time + timedelta(microseconds=int(f"{fraction:0<6.6}"))
+
     def _iso_time(self, stamp: str) -> datetime | None:
         text = stamp.replace(",", ".")
         return _iso(text) or self._clock.without_zone(text)
@@ -253,6 +271,17 @@ class Framer:
         self._clock.last = _from_json(state["last"])
         self._exim_clock.last = _from_json(state.get("exim_last", state["last"]))  # versions before had one for both
         self._parts = {str(writer): list(parts) for writer, parts in state["parts"].items()}
+
+
+def _iso_stamp(fields: dict[str, bytes | None]) -> bytes:
+    """Return a stamp as in ISO 8601; the name of a zone says nothing unless it is UTC: there are several of most."""
+    iso, full, named, unix = (fields.get(name) for name in ("iso", "full", "named", "unix"))
+    if full and named:
+        return full.replace(b" ", b"T") + (b"" if named.isalpha() and named != b"UTC" else named.replace(b"UTC", b"Z"))
+    if unix:
+        seconds, micros = map(int, unix.split(b"."))
+        return (datetime.fromtimestamp(seconds, tz=UTC) + timedelta(microseconds=micros)).isoformat().encode()
+    return iso or b""
 
 
 def message_of(text: str) -> str:

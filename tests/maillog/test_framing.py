@@ -57,6 +57,23 @@ FRAMES = {
     "RFC 3339, Z": f"2026-11-03T10:00:00Z mail postfix/smtp[11]: {TEXT}",
     "short-iso": f"2026-11-03T10:00:00+0000 mail postfix/smtp[11]: {TEXT}",
     "short-iso-precise": f"2026-11-03T10:00:00.000000+0000 mail postfix/smtp[11]: {TEXT}",
+    "short-precise": f"Nov 03 10:00:00.000000 mail postfix/smtp[11]: {TEXT}",
+    "short-full": f"Tue 2026-11-03 10:00:00 UTC mail postfix/smtp[11]: {TEXT}",
+    "short-full, zone by number": f"Tue 2026-11-03 07:00:00 -03 mail postfix/smtp[11]: {TEXT}",
+    "short-full, zone by a name of several": f"Tue 2026-11-03 10:00:00 IST mail postfix/smtp[11]: {TEXT}",
+    "short-unix": f"1793700000.000000 mail postfix/smtp[11]: {TEXT}",
+    "docker compose": f"postfix-mailcow-1  | Nov  3 10:00:00 mail postfix/smtp[11]: {TEXT}",
+    "docker logs -t": f"2026-11-03T10:00:00.000000000Z Nov  3 12:00:00 mail postfix/smtp[11]: {TEXT}",
+    "docker compose logs -t": f"mta-1  | 2026-11-03T10:00:00.000000000Z Nov  3 11:00:00 mail postfix/smtp[11]: {TEXT}",
+    "Kubernetes": f"2026-11-03T10:00:00.000000000Z stdout F Nov 03 09:00:00 mail postfix/smtp[11]: {TEXT}",
+    "Docker's json-file": json.dumps(
+        {
+            "log": f"Nov 03 11:00:00 mail postfix/smtp[11]: {TEXT}\n",
+            "stream": "stdout",
+            "time": "2026-11-03T10:00:00.000000000Z",
+        },
+        separators=(",", ":"),
+    ),
     "RFC 5424": f"<22>1 2026-11-03T10:00:00.000Z mail postfix/smtp 11 - - {TEXT}",
     "RFC 5424 with data": f'<22>1 2026-11-03T10:00:00Z mail postfix/smtp 11 ID7 [a@1 b="c"][d@2 e="f"] {TEXT}',
     "RFC 5424 with BOM": f"<22>1 2026-11-03T10:00:00Z mail postfix/smtp 11 - - \ufeff{TEXT}",
@@ -72,6 +89,56 @@ def test_syslog(line: str) -> None:
     """All forms of syslog say the same."""
     time = datetime(2026, 11, 3, 10, tzinfo=UTC)
     assert framed(line) == Record(time, "mail", "postfix", "smtp", 11, TEXT)
+
+
+def test_fraction_of_a_second() -> None:
+    """It is part of the time, wherever the year has to be found."""
+    reader = framer()
+    stamps = ("Nov 03 10:00:00.123456", "Nov 03 10:00:00.123", "Nov 03 10:00:01.5", "1793700000.123456")
+    found = [reader.frame(f"{stamp} mail postfix/smtp[11]: x".encode()) for stamp in stamps]
+    assert [record.time.microsecond for record in found if isinstance(record, Record)] == [
+        123456,
+        123000,
+        500000,
+        123456,
+    ]
+    assert [record.time.second for record in found if isinstance(record, Record)] == [0, 0, 1, 0]
+
+
+def test_without_host() -> None:
+    """``journalctl --no-hostname``: the host is the one that was given."""
+    record = framed(f"Nov 03 10:00:00 postfix/smtp[11]: {TEXT}", host="mx1")
+    assert (record.host, record.instance, record.program, record.pid, record.text) == (
+        "mx1",
+        "postfix",
+        "smtp",
+        11,
+        TEXT,
+    )
+
+
+def test_exim_in_a_container() -> None:
+    """Its own stamp counts, for that is what says in which order it did what."""
+    for around in ("exim-1  | ", "2026-11-03T11:00:00.5Z ", "2026-11-03T11:00:00.5+00:00 stdout F "):
+        record = framed(f"{around}2026-11-03 10:00:00 1pmBA1-000000-00 => a@b.example")
+        assert (record.program, record.time.hour, record.text) == ("exim", 10, "1pmBA1-000000-00 => a@b.example")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "2026-11-03T10:00:00.1Z stdout P Nov 03 10:00:00 mail postfix/smtp[11]: x",
+        "a-1  | b-1  | Nov 03 10:00:00 mail postfix/smtp[11]: x",
+        '{"log":"Nov 03 10:00:00 mail postfix/smtp[1]: x\\ny\\n","time":"2026-11-03T10:00:00Z"}',
+        '{"log":7,"time":"2026-11-03T10:00:00Z"}',
+        '{"log":"Nov 03 10:00:00 mail postfix/smtp[1]: x","time":"\\ud800"}',
+        "| Nov 03 10:00:00 mail postfix/smtp[11]: x",
+    ],
+    ids=["part of a line", "twice", "two lines", "no text", "no time", "no name"],
+)
+def test_not_of_a_container(line: str) -> None:
+    """What is cut, or might be two lines, is none."""
+    assert framer().frame(line.encode()) is Unframed.NO_FRAME
 
 
 TAGS = {

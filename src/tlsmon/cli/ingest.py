@@ -14,7 +14,7 @@ from tlsmon.cli.formats import Format, TableOrJson
 from tlsmon.cli.options import Host, Internet, Logs, Store, Timezone, UnreadFile
 from tlsmon.cli.output import flush, moment, say, say_json, say_json_line, say_table, tell
 from tlsmon.cli.progress import progress_bar
-from tlsmon.cli.unread import unread_writer
+from tlsmon.cli.unread import unread_sentence, unread_writer
 from tlsmon.config import SettingError
 
 _HEADER = ("log", "lines", "deliveries", "new", "unread", "first", "last")
@@ -148,5 +148,6 @@ def _tell_problems(report: Report) -> None:
     for text in report.problems:
         tell(f"tlsmon: {text}")
     unread = sum(log.unread_lines for log in report.logs)
-    if unread and report.new_deliveries:
-        tell(f"tlsmon: {unread:,} lines look relevant and could not be read; see them with --unread FILE.")
+    # Not again with each run that finds nothing new.
+    if unread and (report.new_deliveries or not report.deliveries):
+        tell(f"tlsmon: {unread_sentence(unread)}")

@@ -10,8 +10,8 @@ from tlsmon import api, config
 from tlsmon.api import Direction
 from tlsmon.cli.formats import Format, TableJsonJsonlCsv
 from tlsmon.cli.options import Host, Internet, Logs, Timezone, UnreadFile
-from tlsmon.cli.output import say_columns, say_csv, say_json, say_json_line
-from tlsmon.cli.unread import unread_writer
+from tlsmon.cli.output import say_columns, say_csv, say_json, say_json_line, tell
+from tlsmon.cli.unread import Counted, unread_sentence, unread_writer
 
 if TYPE_CHECKING:
     from tlsmon.api import Delivery
@@ -72,11 +72,14 @@ def parse(
     """Print the deliveries in logs, one a row. Writes nothing."""
     settings = config.resolve(host=host, timezone=timezone, internet=internet or ())
     with unread_writer(unread) as write:
-        found = api.parse(settings, logs, write)
+        counted = Counted(write)
+        found = api.parse(settings, logs, counted)
         rows = (_row(one) for one in found if direction is None or one.direction.value == direction)
         # Among rows of mail that was sent a column more would surprise those who read them by number.
         inbound_csv = format_ is Format.CSV and direction is Direction.INBOUND
         (_inbound_csv if inbound_csv else _PRINTERS[format_])(rows)
+    if counted.lines:
+        tell(f"tlsmon: {unread_sentence(counted.lines)}")
 
 
 def _row(delivery: "Delivery") -> dict[str, Any]:

@@ -29,6 +29,25 @@ def unread_writer(path: Path | None) -> Iterator[Callable[[str, UnreadLine], Non
         yield write
 
 
+class Counted:
+    """Passes on the lines that could not be read, and counts them."""
+
+    def __init__(self, write: Callable[[str, UnreadLine], None]) -> None:
+        self._write = write
+        self.lines = 0
+
+    def __call__(self, name: str, line: UnreadLine) -> None:
+        """Take a line of the log of that name."""
+        self.lines += 1
+        self._write(name, line)
+
+
+def unread_sentence(lines: int) -> str:
+    """Return what to do about so many lines, at least one."""
+    what = "1 line looks" if lines == 1 else f"{lines:,} lines look"
+    return f"{what} relevant and could not be read. `tlsmon parse LOG --unread FILE` shows which."
+
+
 def _private_file(path: Path) -> IO[str]:
     # The lines hold addresses of people: for the owner's eyes only.
     try:

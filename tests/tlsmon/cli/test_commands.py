@@ -125,11 +125,20 @@ def test_unread_lines(run: Run, tmp_path: Path) -> None:
     (tmp_path / "mail.log").write_bytes(LOG + line(200, "5F00AA: to=<\x1b[31mhalf@x.example>, relay=", 100))
     done = run("ingest", "mail.log", "--unread", "unread.txt")
     assert done.returncode == 0
-    assert "1 lines look relevant and could not be read" in done.stderr
+    assert "1 line looks relevant and could not be read" in done.stderr
+    assert "could not be read" in run("parse", "mail.log").stderr
+    assert "could not be read" not in run("ingest", "mail.log").stderr
     written = (tmp_path / "unread.txt").read_text()
     assert written.startswith("mail.log:6: ")
     assert "\\x1b[31mhalf" in written
     assert (tmp_path / "unread.txt").stat().st_mode & 0o077 == 0
+
+
+def test_a_log_of_which_nothing_could_be_read(run: Run, tmp_path: Path) -> None:
+    """It is told each time, for nothing else tells why there are no deliveries."""
+    (tmp_path / "mail.log").write_bytes(b"".join(b"? " + one for one in LOG.splitlines(keepends=True)))
+    for _ in range(2):
+        assert "lines look relevant and could not be read" in run("ingest", "mail.log").stderr
 
 
 @pytest.mark.parametrize("format_", ["table", "csv", "jsonl"])

@@ -11,6 +11,8 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
+from maillog.containers import unwrapped
+
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _NUMBERS: Final = {name: number for number, name in enumerate(_MONTHS, 1)}
 # Lines may stand a little out of order; more than this back is the second run through a repeated hour.
@@ -21,9 +23,10 @@ _HALF_YEAR: Final = timedelta(days=183)
 # Years within which there is a 29th of February.
 _LEAP: Final = 8
 _MONTHS_AROUND: Final = 7
-# Bytes: every so often a line is looked at, and its stamp ends before so many, whatever stands around the line.
+# Bytes: every so often a line is looked at, and its stamp ends before so many, behind what a container put there.
 _LOOK_EVERY: Final = 1 << 14
-_STAMP_ENDS: Final = 160
+_STAMP_ENDS: Final = 40
+_WRAPPED: Final = 300
 
 
 class Clock:
@@ -109,7 +112,8 @@ def is_near_change(text: bytes, zone: tzinfo, near: datetime) -> bool:
     days = _days_around(zone, near.year, near.month)
     begin = 0
     while days and begin < len(text):
-        head = text[begin : begin + _STAMP_ENDS]
+        line = text[begin : begin + _WRAPPED]
+        head = (unwrapped(line) or line)[:_STAMP_ENDS]
         if any(day in head for day in days):
             return True
         begin = text.find(b"\n", begin + _LOOK_EVERY) + 1 or len(text)

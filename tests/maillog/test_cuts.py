@@ -177,6 +177,8 @@ def test_state_of_an_older_version() -> None:
         (b"<22>Oct 26 01:00:00 mail x: y", True),
         (b"2026-03-29T00:00:00 mail x: y", True),
         (b"2026-10-25 02:00:00 1wFXyz-0000Ab-Cd Completed", True),
+        (b"a-service-with-a-long-name-in-the-project-1  | Oct 25 02:00:00 mail x: y", True),
+        (b'{"log":"Oct 25 02:00:00 mail x: y\\n","stream":"stdout","time":"2026-10-25T01:00:00Z"}', True),
         (b"Oct  5 02:00:00 mail x: y", False),
         (b"Nov  3 02:00:00 mail postfix/smtp[4711]: warning: Oct 25 02:00:00", False),
         (b"2025-10-26T00:00:00 mail x: y", False),

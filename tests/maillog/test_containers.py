@@ -1,6 +1,7 @@
 """A log is the same log whatever a container runtime, or journalctl, put around its lines."""
 
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from maillog import Delivery, LogReader, ReadSettings
 from maillog.containers import unwrapped
+from maillog.framing import Framer, FrameSettings
 
 LATEST = datetime(2026, 12, 31, tzinfo=UTC)
 LOGS = [Path("sample_logs", name) for name in ("postfix-3.7/mail.log", "postfix-3.11/mail.log", "exim-4.96/mainlog")]
@@ -54,3 +56,37 @@ def test_anything(line: bytes) -> None:
     """Nothing is too odd, and what is left is a part of the line."""
     inside = unwrapped(line)
     assert inside is None or line.startswith(b"{") or line.endswith(inside)
+
+
+CRAFTED = {
+    "names of services": b"a-1  | ",
+    "spaces after a name": b"a" + b" " * 64,
+    "times": b"2026-11-24T10:00:00.5Z ",
+    "times with streams": b"2026-11-24T10:00:00.5Z stdout F ",
+    "JSON": b'{"log":"x","time":"2026-11-24T10:00:00Z"}',
+    "open JSON": b'{"log":[',
+    "stamps": b"Nov 24 10:00:00.5 ",
+    "hosts": b"Nov 24 10:00:00 a b ",
+    "unix": b"1793700000.000000 mail ",
+    "full": b"Tue 2026-11-24 10:00:00 UTC mail ",
+    "data of RFC 5424": b"<22>1 2026-11-24T10:00:00Z mail postfix/smtp 11 - [a@1]",
+}
+
+
+def _best(line: bytes) -> float:
+    """Return the seconds of the processor that a line takes, at best."""
+    framer = Framer(FrameSettings(None, UTC, LATEST))
+    spent = []
+    for _ in range(3):
+        begin = time.process_time()
+        for _ in range(10):
+            framer.frame(line)
+        spent.append(time.process_time() - begin)
+    return min(spent)
+
+
+@pytest.mark.parametrize("part", CRAFTED.values(), ids=CRAFTED)
+def test_linear_time(part: bytes) -> None:
+    """A long crafted line costs no more than its length."""
+    line = part * (60_000 // len(part))
+    assert any(_best(line) < 10 * _best(line[: len(line) // 4]) + 0.01 for _ in range(5))

@@ -9,7 +9,7 @@ READY := $(VENV)/ready
 SAMPLES := $(sort $(wildcard sample_logs/*/*log sample_logs/*/*log.*))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast test-lab lint types contracts check lab bench build docs man format clean
+.PHONY: help demo test test-fast test-oldest test-lab lint types contracts check lab bench build docs man format clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-12s %s\n", $$1, $$2}'
@@ -23,6 +23,14 @@ test: test-fast test-lab ## run all tests (real mail servers: after `make lab`, 
 
 test-fast: $(READY) ## run the tests that need no mail server
 	$(BIN)/python -m pytest -n auto -m 'not lab'
+
+test-oldest: ## run the tests that need no mail server with the oldest packages that pyproject.toml admits (needs uv)
+	uv venv -q --clear --python $(PYTHON) .venv-oldest
+	uv pip compile -q --resolution lowest-direct --extra cluster --no-emit-package tlsmon --python .venv-oldest/bin/python \
+	    pyproject.toml -o .venv-oldest/oldest.txt
+	uv pip install -q --python .venv-oldest/bin/python -r .venv-oldest/oldest.txt --group test
+	uv pip install -q --python .venv-oldest/bin/python --no-deps -e .
+	.venv-oldest/bin/python -m pytest -n auto -m 'not lab'
 
 # Each run has network namespaces of its own; two at a time leave the mail servers enough of two cores.
 test-lab: $(READY) ## run the tests with real mail servers; skipped where there are none

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.maillog.frames import framed, framer
 
 from maillog import Delivery, LogReader, ReadSettings
 from maillog.containers import unwrapped
-from maillog.framing import Framer, FrameSettings
+from maillog.framing import Framer, FrameSettings, Unframed
 
 LATEST = datetime(2026, 12, 31, tzinfo=UTC)
 LOGS = [Path("sample_logs", name) for name in ("postfix-3.7/mail.log", "postfix-3.11/mail.log", "exim-4.96/mainlog")]
@@ -56,6 +57,30 @@ def test_anything(line: bytes) -> None:
     """Nothing is too odd, and what is left is a part of the line."""
     inside = unwrapped(line)
     assert inside is None or line.startswith(b"{") or line.endswith(inside)
+
+
+def test_exim_in_a_container() -> None:
+    """Its own stamp counts, for that is what says in which order it did what."""
+    for around in ("exim-1  | ", "2026-11-03T11:00:00.5Z ", "2026-11-03T11:00:00.5+00:00 stdout F "):
+        record = framed(f"{around}2026-11-03 10:00:00 1pmBA1-000000-00 => a@b.example")
+        assert (record.program, record.time.hour, record.text) == ("exim", 10, "1pmBA1-000000-00 => a@b.example")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "2026-11-03T10:00:00.1Z stdout P Nov 03 10:00:00 mail postfix/smtp[11]: x",
+        "a-1  | b-1  | Nov 03 10:00:00 mail postfix/smtp[11]: x",
+        '{"log":"Nov 03 10:00:00 mail postfix/smtp[1]: x\\ny\\n","time":"2026-11-03T10:00:00Z"}',
+        '{"log":7,"time":"2026-11-03T10:00:00Z"}',
+        '{"log":"Nov 03 10:00:00 mail postfix/smtp[1]: x","time":"\\ud800"}',
+        "| Nov 03 10:00:00 mail postfix/smtp[11]: x",
+    ],
+    ids=["part of a line", "twice", "two lines", "no text", "no time", "no name"],
+)
+def test_not_of_a_container(line: str) -> None:
+    """What is cut, or might be two lines, is none."""
+    assert framer().frame(line.encode()) is Unframed.NO_FRAME
 
 
 CRAFTED = {

@@ -22,6 +22,7 @@ MAX_NAMES: Final = 1000
 UNREADABLE: Final = (
     ValueError,
     TypeError,
+    KeyError,
     UnsupportedAlgorithm,
     x509.InvalidVersion,
     x509.DuplicateExtension,

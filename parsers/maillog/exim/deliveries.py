@@ -3,7 +3,8 @@ Exim's events -> deliveries: what is known of each message while its deliveries 
 
 Theory of operation
 -------------------
-Whether a delivery was encrypted stands on its own line (X=, CV= or DN=; ``deliver.c:d_tlslog``). Three things do not:
+Whether a delivery was encrypted stands on its own line (X=, CV= or DN=; ``deliver.c:d_tlslog``), but for cutthrough to
+several recipients, where it stands on one of their lines. Three things do not:
 
 *Whether CV= can be believed.* Exim keeps the state of the certificate check for a whole transport run and writes the
 last session's state on all its addresses. So the lines of a message are held until ``Completed``, or ``RUN_TIME`` after
@@ -33,6 +34,7 @@ from maillog.exim.events import (
     Flag,
     HostNote,
     Route,
+    cut_through_of,
     read_event,
 )
 from maillog.exim.grammar import NoteKind
@@ -43,6 +45,7 @@ from maillog.exim.runs import (
     Said,
     failed_beside,
     host_key,
+    of_connection,
     run_from_json,
     run_to_json,
     several_hosts,
@@ -94,6 +97,7 @@ class EximDeliveries:
         event = read_event(record)
         match event:
             case Unread():
+                self._unread(record.text)
                 found.append(event)
             case Attempt():
                 found += self._attempt(event, record.time)
@@ -148,10 +152,14 @@ class EximDeliveries:
         """Take a mail that came in over a session whose cipher is logged; return what is decided now."""
         return self._daemon_proof(None)
 
-    def finish(self, queue_id: str, *, whole: bool = True) -> list[Delivery]:
-        """Judge the lines of a message together; where more of them may come, CV= is not believed."""
+    def finish(self, queue_id: str) -> list[Delivery]:
+        """Judge the lines of a message that is completed together."""
         run = self.runs.pop(queue_id, None)
-        return [*self._judged(queue_id, run, whole=whole)] if run else []
+        return [*self._judged(queue_id, run, whole=True, completed=True)] if run else []
+
+    def _give_up(self, queue_id: str, *, whole: bool) -> list[Delivery]:
+        """Judge the lines of a message that is not completed; where more of this run may come, CV= is not believed."""
+        return [*self._judged(queue_id, self.runs.pop(queue_id), whole=whole, completed=False)]
 
     # --- what waits -------------------------------------------------------------------------------------------------
     def held(self) -> list[Delivery]:
@@ -162,7 +170,7 @@ class EximDeliveries:
 
     def missed(self) -> list[Delivery]:
         """Note that lines are missing here: the settings may be others from here; return what is decided by that."""
-        decided = [delivery for queue_id in list(self.runs) for delivery in self.finish(queue_id, whole=False)]
+        decided = [delivery for queue_id in list(self.runs) for delivery in self._give_up(queue_id, whole=False)]
         decided += self._logging.boundary()
         self.version = self._daemon = self._last_proof = None
         return decided
@@ -179,10 +187,10 @@ class EximDeliveries:
     def _hold(self, queue_id: str, flag: Flag, run: Run, said: Said, time: datetime) -> list[Delivery]:
         if run.failed and said.result.outcome is not Outcome.BOUNCED:
             said = replace(said, result=said.result._replace(earlier=failed_beside(run, said.relay.ip)))
-        run.held.append(Held(self._birth(flag), time, said))
+        run.held.append(Held(self._birth(flag), time, said, flag is Flag.CUT_THROUGH))
         decided = self._cipher_logging(flag, said.route, time)
         if len(run.held) > HELD_LIMIT:
-            decided += self.finish(queue_id, whole=False)
+            decided += self._give_up(queue_id, whole=False)
         return decided
 
     def _birth(self, flag: Flag) -> int:
@@ -210,6 +218,11 @@ class EximDeliveries:
         self._daemon_proven = True
         born, time = self._daemon
         return self._logging.proof(born, self._last_proof or time, relay)
+
+    def _unread(self, text: str) -> None:
+        queue_id = cut_through_of(text)
+        if queue_id is not None:
+            self._run(queue_id).unread = True
 
     def _note(self, event: HostNote) -> None:
         run = self._run(event.queue_id)
@@ -244,15 +257,17 @@ class EximDeliveries:
             late = self._clock - run.last > RUN_TIME
             if not late and len(self.runs) <= RUNS_LIMIT:
                 return
-            yield from self.finish(queue_id, whole=late)
+            yield from self._give_up(queue_id, whole=late)
 
     def _finish_all(self) -> list[Delivery]:
-        return [delivery for queue_id in list(self.runs) for delivery in self.finish(queue_id)]
+        return [delivery for queue_id in list(self.runs) for delivery in self._give_up(queue_id, whole=True)]
 
-    def _judged(self, queue_id: str, run: Run, *, whole: bool) -> Iterator[Delivery]:
+    def _judged(self, queue_id: str, run: Run, *, whole: bool, completed: bool) -> Iterator[Delivery]:
         doubtful = several_hosts(run)
         for held in run.held:
             delivery = held.delivery(self.source, queue_id)
+            if held.cut_through and delivery.tls.security is Security.PLAINTEXT:
+                delivery = delivery._replace(tls=of_connection(run, held, delivery.tls, completed=completed))
             if not whole or held.said.route.transport in doubtful:
                 delivery = delivery._replace(tls=delivery.tls._replace(authentication=None))
             if delivery.tls.security is Security.PLAINTEXT:

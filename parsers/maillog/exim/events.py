@@ -181,6 +181,12 @@ def read_event(record: Record) -> Event | Unread:
     return _note(queue_id, text)
 
 
+def cut_through_of(text: str) -> str | None:
+    """Return the message that a line in its form tells a cutthrough delivery of."""
+    found = _ID.match(text)
+    return found[1] if found and text.startswith(Flag.CUT_THROUGH, found.end()) else None
+
+
 def _daemon_event(text: str) -> Event:
     found = _DAEMON.match(text)
     return DaemonStarted((int(found[1]), int(found[2]))) if found else NOTHING

@@ -3,12 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import chain
 from typing import NamedTuple
 
 from maillog.carry import delivery_from_json, delivery_to_json
 from maillog.exim.events import Route
-from maillog.model import Cause, Delivery, Direction, JsonValue, Relay, Result, Source, Tls
+from maillog.model import Cause, Delivery, Direction, Evidence, JsonValue, Relay, Result, Security, Source, Tls
 
 FAILED_LIMIT = 20
 """Failed hosts that are kept of one message; ``hosts_max_try`` is 5."""
@@ -32,6 +31,7 @@ class Held(NamedTuple):
     born: int
     time: datetime
     said: Said
+    cut_through: bool = False
 
     def delivery(self, source: Source, queue_id: str) -> Delivery:
         """Return the delivery as its line says it."""
@@ -51,6 +51,8 @@ class Run:
     """Addresses of hosts that failed for some recipient, for whatever reason."""
     causes: dict[str, Cause] = field(default_factory=dict)
     """Why TLS failed, by the host's address (an empty one where the line names none)."""
+    unread: bool = False
+    """A cutthrough line could not be read."""
 
     @property
     def said(self) -> Said | None:
@@ -65,6 +67,20 @@ class Run:
 def failed_beside(run: Run, ip: str | None) -> str | None:
     """Return which other hosts than this one lines of the message, of whichever recipient, name as failed."""
     return ",".join(sorted(run.failed.keys() - {"", ip})) or None
+
+
+def of_connection(run: Run, held: Held, tls: Tls, *, completed: bool) -> Tls:
+    """
+    Return what is known of a cutthrough delivery whose own line shows no session.
+
+    All recipients of a message share one connection, and only the line of the first has X=, which is written last
+    (``verify.c:cutthrough_multi`` puts an address without it in front for each further one).
+    """
+    sessions = (one.said for one in run.held if one.cut_through and one.said.tls.security is Security.ENCRYPTED)
+    found = next((said.tls for said in sessions if said.relay.ip == held.said.relay.ip), None)
+    if found is not None:
+        return found._replace(evidence=Evidence.CORRELATED)
+    return tls if completed and not run.unread else Tls(Security.UNKNOWN)
 
 
 def several_hosts(run: Run) -> set[str | None]:
@@ -89,28 +105,33 @@ def host_key(host: str | None, ip: str | None) -> str:
 def run_to_json(run: Run, source: Source, queue_id: str) -> JsonValue:
     """Return what is known of the message as nested lists."""
     held: Iterable[JsonValue] = (
-        [held.born, held.said.route.transport, delivery_to_json(held.delivery(source, queue_id))] for held in run.held
+        [held.born, held.said.route.transport, delivery_to_json(held.delivery(source, queue_id)), held.cut_through]
+        for held in run.held
     )
-    return [run.last.isoformat(), list(held), list(run.sessions), list(run.causes.items()), list(run.failed)]
+    causes, failed = list(run.causes.items()), list(run.failed)
+    return [run.last.isoformat(), list(held), list(run.sessions), causes, failed, run.unread]
 
 
 def run_from_json(value: JsonValue) -> Run:
     """Return what :func:`run_to_json` wrote; raises the errors of a wrong shape."""
-    last, held, sessions, causes, *failed = value  # older states do not tell what failed
+    last, held, sessions, causes, *more = value  # older states do not tell what failed, nor what was not read
+    failed, unread = more if len(more) > 1 else (*more, False) if more else ([], False)
     return Run(
         datetime.fromisoformat(last),
         [_held_from_json(*value) for value in held],
         dict.fromkeys(sessions),
-        dict.fromkeys(chain.from_iterable(failed)),
+        dict.fromkeys(failed),
         {ip: Cause(cause) for ip, cause in causes},
+        bool(unread),
     )
 
 
-def _held_from_json(born: int, transport: str | None, value: JsonValue) -> Held:
+def _held_from_json(born: int, transport: str | None, value: JsonValue, cut_through: bool = False) -> Held:
     delivery = delivery_from_json(value)
     relay = delivery.relay
     return Held(
         born,
         delivery.time,
         Said(delivery.recipient_domain, Route(transport, relay), relay, delivery.tls, delivery.result),
+        cut_through,
     )

@@ -37,6 +37,7 @@ SENT = (
     f"=> u@a.example {RT} {MX} {X13}",
     f"=> u@a.example {RT} {MX} {X13} CV=yes QT=3s",
     f">> u@a.example {RT} {MX} {X13} CV=no {OK}",
+    f">> v@a.example {RT} {MX} {OK}",
     f'=> u@a.example {RT} {MX} C="250 {X13} CV=yes"',
     f'=> u@a.example {RT} {MX} C="250 \\"{X13}\\" CV=yes"',
     f'=> u@a.example {RT} {MX} C="250 ok" {X13} CV=yes C="250 ok"',

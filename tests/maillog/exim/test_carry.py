@@ -22,7 +22,10 @@ TEXTS = (
     f"TLS session: error on first read: delivering unencrypted to {MX} (not in hosts_require_tls)",
     f"<= a@b.example H=h.b.example [192.0.2.1] P=esmtps {X13} CV=no S=900",
     "=> joe <joe@home.example> R=local T=mail_spool",
+    f'>> u@g.example {RT} {MX} C="250 OK"',
+    f">> v@g.example {RT} {MX} {X13} CV=no",
     "=> unreadable R=",
+    ">> unreadable R=",
     "Completed",
 )
 DAEMON = "exim 4.96 daemon started: pid=1"
@@ -54,6 +57,6 @@ def test_cut_anywhere(texts: list[tuple[str, float]], cuts: set[int]) -> None:
 @given(_logs)
 def test_nothing_lost_nothing_twice(texts: list[tuple[str, float]]) -> None:
     """Each delivery line gives one delivery or one report that it is unread."""
-    lines = sum(text[17:19] in {"=>", "->", "==", "**"} for text, _ in texts if text != DAEMON)
+    lines = sum(text[17:19] in {"=>", "->", ">>", "==", "**"} for text, _ in texts if text != DAEMON)
     found, held = whole(texts, set())
     assert len(found) + len(held) == lines

@@ -209,10 +209,11 @@ def test_arrival_does_not_make_a_proof_older() -> None:
 def test_cutthrough_is_the_daemons() -> None:
     """A cutthrough delivery is made by a child of the daemon, so it proves, and needs, the settings of its start."""
     through = f'{numbered(1)} >> u@clear.example {RT} H=mx.clear.example [198.51.100.20] C="250 OK"'
+    done = f"{numbered(1)} Completed"
     proof = f"{numbered(2)} >> u@good.example {RT} {MX} {X13} CV=no"
     assert security((0, STARTED), (20_000, proof), (20_001, clear(3)))[1] is UNKNOWN
-    assert security((0, STARTED), (20_000, proof), (20_001, through), (40_000, proof))[1] is PLAINTEXT
-    assert security((0, STARTED), (20_000, SENT), (30_000, through), (60_000, SENT))[1] is UNKNOWN
+    assert security((0, STARTED), (20_000, proof), (20_001, through), (20_001, done), (40_000, proof))[1] is PLAINTEXT
+    assert security((0, STARTED), (20_000, SENT), (30_000, through), (30_000, done), (60_000, SENT))[1] is UNKNOWN
 
 
 FALLBACK = "TLS session: (gnutls_handshake): rxd alert: Internal error: delivering unencrypted to {} (not in {})"

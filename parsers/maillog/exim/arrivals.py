@@ -45,7 +45,7 @@ _CLIENT = (
 )
 _ARRIVAL = re.compile(
     rf"{_ID}[<(]= {_SENDER}(?: R=\S+)?(?: DS)? H={_CLIENT}(?: TFO\*?)?(?: U=\S+)?(?: Ci=\S+)?"
-    r" P=(?P<protocol>[A-Za-z0-9-]{1,32})(?: L[*.-]?)?(?: SPF)?(?: X=(?P<x>[\x21-\x7e]{1,200}))?(?![^ ])"
+    r" P=(?P<protocol>[A-Za-z0-9-]{1,32})(?: L[*.]?-?)?(?: SPF(?:=[a-z]+)?)?(?: X=(?P<x>[\x21-\x7e]{1,200}))?(?![^ ])"
 )
 _FROM_ELSEWHERE = re.compile(rf"{_ID}[<(]= [^\n]* H=")
 _TLS_ERROR = "TLS error on connection from "

@@ -99,6 +99,24 @@ CASES = {
     "4.100 greylisted": Case(
         "== q@greylist.example R=dnslookup T=remote_smtp defer H=mx1.greylist.example [203.0.113.64]: SMTP error from remote mail server after RCPT TO:<q@greylist.example>: 450 4.2.0 Greylisted, see http://postgrey.example/help",
         "greylist.example", "mx1.greylist.example", Outcome.DEFERRED, UNKNOWN, None, Cause.UNRELATED),
+    "4.100.1 failed, no success notice": Case(
+        '** u@good.example F=<s@x.example> P=<s@x.example> R=dnslookup T=remote_smtp H=mx.good.example [203.0.113.6]:25 I=[192.0.2.1]:52338 PS=ese X=TLS1.3:ECDHE_SECP256R1__ECDSA_SECP256R1_SHA256__AES_256_GCM:256:SECP256R1 CV=yes DN="CN=mx.good.example" DSN=notpeer : SMTP error from remote mail server after RCPT TO:<u@good.example>: 550 5.1.1 no DT=0.000s',
+        "good.example", "mx.good.example", Outcome.BOUNCED, ENCRYPTED, Authentication.VERIFIED, Cause.UNRELATED),
+    "4.100.1 success notice asked for": Case(
+        '=> u@good.example R=dnslookup T=remote_smtp H=mx.good.example [203.0.113.52]:25 PS=ese X=TLS1.3:A:256:SECP256R1 CV=yes DN="CN=mx.good.example" L DSN=notpeer C="250 2.0.0 Ok" QT=0.028s DT=0.008s',
+        "good.example", "mx.good.example", Outcome.SENT, ENCRYPTED, Authentication.VERIFIED),
+    "4.100.1 further recipient of a cutthrough": Case(
+        '>> u@good.example R=dnslookup T=remote_smtp S=331 H=mx.good.example [203.0.113.133]:25 I=[192.0.2.1]:35904 PS= C="250 2.0.0 Ok" QT=0.002s DT=0.000s',
+        "good.example", "mx.good.example", Outcome.SENT, UNKNOWN),
+    "4.100 STARTTLS refused for now, tls_tempfail_tryclear = false": Case(
+        "== u@r454.example R=dnslookup T=remote_smtp defer H=mx.r454.example [203.0.113.195]: SMTP error from remote mail server after STARTTLS: 454 4.7.0 no",
+        "r454.example", "mx.r454.example", Outcome.DEFERRED, NONE, None, Cause.TLS_REFUSED),
+    "4.96 STARTTLS refused for now, tls_tempfail_tryclear = false": Case(
+        "== u@r454.example R=dnslookup T=remote_smtp defer (0) H=mx.r454.example [203.0.113.195]: SMTP error from remote mail server after STARTTLS: 454 4.7.0 no",
+        "r454.example", "mx.r454.example", Outcome.DEFERRED, NONE, None, Cause.TLS_REFUSED),
+    "4.96 closed on STARTTLS": Case(
+        "== u@hang.example R=dnslookup T=remote_smtp defer (-18) H=mx.hang.example [203.0.113.164]: Remote host closed connection in response to STARTTLS",
+        "hang.example", "mx.hang.example", Outcome.DEFERRED, NONE, None, Cause.TLS_HANDSHAKE),
     "4.100 host lookup": Case(
         "== q@broken-mx.example R=dnslookup defer: host lookup did not complete",
         "broken-mx.example", None, Outcome.DEFERRED, NONE, None, Cause.UNRELATED, None),

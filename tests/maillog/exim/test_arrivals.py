@@ -152,6 +152,8 @@ FAILED = (
     "TLS error on connection from (scanner) [198.51.100.7] (SSL_accept): error:1408F10B:SSL routines::wrong version",
     "TLS error on connection from h.example (scanner) [198.51.100.7]:1 I=[192.0.2.9]:25 (gnutls_handshake): timed out",
     "TLS error on connection from H=h.example [198.51.100.7] (tls lib accept fn): Connection reset by peer",
+    "TLS error on connection Ci=271 from (x) [198.51.100.7]:47131 I=[192.0.2.1]:25 (gnutls_handshake): An unexpected",
+    "TLS error on connection from h.example [198.51.100.7] (via inetd) (gnutls_handshake): timed out",
 )
 
 

@@ -100,7 +100,7 @@ class EximDeliveries:
                 self._unread(record.text)
                 found.append(event)
             case Attempt():
-                found += self._attempt(event, record.time)
+                found += self._attempt(event, record)
             case HostNote():
                 self._note(event)
             case Completed():
@@ -176,13 +176,15 @@ class EximDeliveries:
         return decided
 
     # --- events ------------------------------------------------------------------------------------------------------
-    def _attempt(self, event: Attempt, time: datetime) -> list[Delivery]:
+    def _attempt(self, event: Attempt, record: Record) -> list[Delivery]:
         if event.reason is not None and not event.reason.attempted:
             return []
         run = self._run(event.queue_id)
+        if event.flag is Flag.DEFERRED and _said_before(run, record):
+            return []
         cause = self._cause(event, run)
         said = self.said(event, Result(event.outcome, None, cause))
-        return self._hold(event.queue_id, event.flag, run, said, time)
+        return self._hold(event.queue_id, event.flag, run, said, record.time)
 
     def _hold(self, queue_id: str, flag: Flag, run: Run, said: Said, time: datetime) -> list[Delivery]:
         if run.failed and said.result.outcome is not Outcome.BOUNCED:
@@ -330,6 +332,18 @@ class EximDeliveries:
         self._daemon_proven = state["daemon_proven"]
         self._last_proof = state["last_proof"] and datetime.fromisoformat(state["last_proof"])
         self._logging.restore(state["logging"])
+
+
+def _said_before(run: Run, record: Record) -> bool:
+    """
+    Tell whether a deferral was said just before by the same process; remember it.
+
+    What is our own fault goes to the panic log, too, and by way of syslog both are one (``log.c:log_vwrite``).
+    """
+    if record.pid is None:
+        return False
+    before, run.deferral = run.deferral, _address_key(str(record.pid), record.text)
+    return before == run.deferral
 
 
 def _domain_key(domain: str | None) -> str:

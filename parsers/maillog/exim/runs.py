@@ -9,6 +9,8 @@ from maillog.carry import delivery_from_json, delivery_to_json
 from maillog.exim.events import Route
 from maillog.model import Cause, Delivery, Direction, Evidence, JsonValue, Relay, Result, Security, Source, Tls
 
+_NOT_TOLD: tuple[JsonValue, ...] = ((), False, None)
+"""For what states of older versions do not tell: hosts that failed, unread lines, the last deferral."""
 FAILED_LIMIT = 20
 """Failed hosts that are kept of one message; ``hosts_max_try`` is 5."""
 
@@ -53,6 +55,8 @@ class Run:
     """Why TLS failed, by the host's address (an empty one where the line names none)."""
     unread: bool = False
     """A cutthrough line could not be read."""
+    deferral: str | None = None
+    """What stands for the last deferral whose process is known: syslog may say it twice."""
 
     @property
     def said(self) -> Said | None:
@@ -109,13 +113,13 @@ def run_to_json(run: Run, source: Source, queue_id: str) -> JsonValue:
         for held in run.held
     )
     causes, failed = list(run.causes.items()), list(run.failed)
-    return [run.last.isoformat(), list(held), list(run.sessions), causes, failed, run.unread]
+    return [run.last.isoformat(), list(held), list(run.sessions), causes, failed, run.unread, run.deferral]
 
 
 def run_from_json(value: JsonValue) -> Run:
     """Return what :func:`run_to_json` wrote; raises the errors of a wrong shape."""
-    last, held, sessions, causes, *more = value  # older states do not tell what failed, nor what was not read
-    failed, unread = more if len(more) > 1 else (*more, False) if more else ([], False)
+    last, held, sessions, causes, *more = value
+    failed, unread, deferral = list(more) + list(_NOT_TOLD[len(more) :])
     return Run(
         datetime.fromisoformat(last),
         [_held_from_json(*value) for value in held],
@@ -123,6 +127,7 @@ def run_from_json(value: JsonValue) -> Run:
         dict.fromkeys(failed),
         {ip: Cause(cause) for ip, cause in causes},
         bool(unread),
+        deferral,
     )
 
 

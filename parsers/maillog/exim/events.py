@@ -13,7 +13,7 @@ import re
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
-from maillog.exim.grammar import Note, Reason, read_fields, read_note, read_reason, refine_reason
+from maillog.exim.grammar import NO_CONNECTION, Note, Reason, read_fields, read_note, read_reason, refine_reason
 from maillog.model import Outcome, Record, Relay, Scope, Unread
 from maillog.phrases import Phrases, domain_of, host_name
 from maillog.scope import scope_of
@@ -133,7 +133,7 @@ _PLACEHOLDER, _ADDRESS_HELD = "host.invalid", "192.0.2.1"
 _CONFIRMATION = ' C="'
 _CONFIRMED = re.compile(r'(?:[^"\\]|\\.)*"(?: QT=\S+)?(?: DT=\S+)?', re.DOTALL)
 # Until 4.99 the error number, and the system's text for it behind a colon; since 4.100 that text alone.
-_DEFER = re.compile(rf"(?: routing)? defer{_DEFER_END}(?: \((?:(?P<number>-?[0-9]{{1,6}})|[^()]*)\))?")
+_DEFER = re.compile(rf"(?: routing)? defer{_DEFER_END}(?: \((?:(?P<number>-?[0-9]{{1,6}})|(?P<error>[^()]*))\))?")
 _STRERROR = re.compile(r": [^:]*?(?= H=| DT=|: |$)")
 _HOST_BLOCK = (
     r" H=[^\s\[\]]+(?: DS)?(?: \[[^\s\]]*\](?::[0-9]+)?\*?)?(?: (?:PRX|I)=\[[^\s\]]*\](?::[0-9]+)?\*?| TFO\*?)*"
@@ -254,7 +254,10 @@ def _deferred(head: Head, block: str) -> Event | Unread:
     route = after and _route_of(fixed_part(block[: found.start()] + after["host"]))
     if not after or not route:
         return Unread("a deferral whose fields do not stand as Exim writes them")
-    return _attempt(head, route, Outcome.DEFERRED, refine_reason(_reason(after["message"] or ""), number))
+    reason = refine_reason(_reason(after["message"] or ""), number)
+    if after["message"] is None and (number > 0 or found["error"]):
+        reason = NO_CONNECTION
+    return _attempt(head, route, Outcome.DEFERRED, reason)
 
 
 def _failed(head: Head, block: str) -> Event | Unread:

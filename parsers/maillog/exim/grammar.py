@@ -189,7 +189,7 @@ _COMMANDS_MAIL = r"(?:MAIL|RCPT|DATA|BDAT|end of data|sending data|writing|QUIT|
 _AFTER = "(?:after )?(?:pipelined )?"
 _SMTP_TROUBLE = (
     r"(?:SMTP error from remote mail server|SMTP timeout|Remote host closed connection in response to|"
-    r"Malformed SMTP reply in response to|Malformed SMTP reply from H\[A\] in response to)"
+    r"Malformed SMTP reply(?: \(an empty line\))? in response to|Malformed SMTP reply from H\[A\] in response to)"
     rf" {_AFTER}"
 )
 
@@ -287,6 +287,9 @@ def read_reason(phrase: str) -> Reason:
     except pp.ParseException:
         return _OTHER
 
+
+NO_CONNECTION = Reason(Cause.UNRELATED)
+"""An error of the system without a message: a session's end always has one (``transports/smtp.c:check_response``)."""
 
 # deliver.c:deferral_log writes the error number; macros.h names it. The text, where it is known, says more.
 _ERRNO_TLSFAILURE = -37

@@ -137,7 +137,7 @@ REASONS = {
     "DANE bounce": ("** u@g.example {}: DANE error: tlsa lookup FAIL", Cause.DANE, Phase.BEFORE_MAIL),
     "DANE bounce, 4.99": ("** u@g.example {} : DANE error: mx.g.example lookup not DNSSEC", Cause.DANE,
                           Phase.BEFORE_MAIL),
-    "refused connection": ("== u@g.example {} defer (111): Connection refused", Cause.UNRELATED, Phase.UNCLEAR),
+    "refused connection": ("== u@g.example {} defer (111): Connection refused", Cause.UNRELATED, Phase.BEFORE_MAIL),
     "greeting": ("== u@g.example {} defer (0) {}: SMTP error from remote mail server after initial connection: 421 x",
                  Cause.UNRELATED, Phase.BEFORE_MAIL),
     "greylisted": ("== u@g.example {} defer (-44) {}: SMTP error from remote mail server after RCPT TO:<u@g.example>: 450 TLS session: DANE error: x", Cause.UNRELATED, Phase.MAIL),

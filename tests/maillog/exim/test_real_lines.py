@@ -95,7 +95,16 @@ CASES = {
         "refused.example", None, Outcome.DEFERRED, NONE, None, Cause.UNRELATED, None),
     "4.100 refused connection with its host": Case(
         "== q@down.example R=dnslookup T=remote_smtp defer (Connection refused) H=mx1.down.example [203.0.113.16]",
-        "down.example", "mx1.down.example", Outcome.DEFERRED, UNKNOWN, None, Cause.UNRELATED),
+        "down.example", "mx1.down.example", Outcome.DEFERRED, NONE, None, Cause.UNRELATED),
+    "4.96 refused connection with its host, the other one without TLS": Case(
+        "== u@mix.example R=req T=req_smtp defer (111): Connection refused H=b.mix.example [203.0.113.14]",
+        "mix.example", "b.mix.example", Outcome.DEFERRED, NONE, None, Cause.UNRELATED),
+    "4.96 no connection, deliver_time": Case(
+        "== u@mix.example R=dnslookup T=remote_smtp defer (110): Connection timed out H=b.mix.example [203.0.113.14]:25 DT=3.001s",
+        "mix.example", "b.mix.example", Outcome.DEFERRED, NONE, None, Cause.UNRELATED),
+    "4.96 an empty line for a greeting": Case(
+        "== u@odd.example R=dnslookup T=remote_smtp defer (-19) H=mx.odd.example [203.0.113.14]: Malformed SMTP reply (an empty line) in response to initial connection",
+        "odd.example", "mx.odd.example", Outcome.DEFERRED, NONE, None, Cause.UNRELATED),
     "4.100 greylisted": Case(
         "== q@greylist.example R=dnslookup T=remote_smtp defer H=mx1.greylist.example [203.0.113.64]: SMTP error from remote mail server after RCPT TO:<q@greylist.example>: 450 4.2.0 Greylisted, see http://postgrey.example/help",
         "greylist.example", "mx1.greylist.example", Outcome.DEFERRED, UNKNOWN, None, Cause.UNRELATED),

@@ -40,6 +40,8 @@ class Route(NamedTuple):
     protocol: str | None = None
     cipher: str | None = None
     verified: str | None = None
+    named: bool = False
+    """DN= stands: the server's certificate is known, so the session's own cipher is, too."""
 
 
 NOWHERE = Route(None, Relay(None, None, None, None))
@@ -337,6 +339,7 @@ def _read_route(phrase: str) -> Route | None:
         fields.protocol,
         fields.cipher,
         fields.verified,
+        fields.named,
     )
 
 

@@ -33,6 +33,8 @@ class Fields(NamedTuple):
     cipher: str | None
     verified: str | None
     """The word behind CV=: ``yes``, ``no``, ``dane``."""
+    named: bool
+    """DN= stands."""
 
 
 class Phase(StrEnum):
@@ -151,6 +153,7 @@ def read_fields(phrase: str) -> Fields | None:
         _protocol(said.get("protocol")),
         (said.get("cipher") or "").rstrip("*") or None,
         said.get("verified"),
+        "dn" in said,
     )
 
 

@@ -37,6 +37,9 @@ accept:
   accept
 deny_all:
   deny
+cut_through:
+  accept
+    control = cutthrough_delivery
 
 begin routers
 {routers}

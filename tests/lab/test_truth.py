@@ -26,6 +26,8 @@ SILENT = {"postfix-3.7-loglevel0", "exim-4.96-notlscipher"}
 _POSTFIX = re.compile(r"\]: ([0-9A-Za-z]{6,20}): to=<.*LAB-(\d{6})")
 _EXIM = re.compile(r"(?<!\S)([0-9A-Za-z]{6}-[0-9A-Za-z]{6,11}-[0-9A-Za-z]{2,4}) (?:=>|->|>>) .*LAB-(\d{6})")
 _REPLY = re.compile(r"LAB-\d{6}")
+# A connection used again; with Exim a cipher without the server's name, which may be that of another connection.
+_DOUBTFUL = re.compile(r"conn_use=| X=(?!.* DN=)").search
 
 
 class Checked(NamedTuple):
@@ -115,7 +117,7 @@ def test_unknown_only_for_connections_from_the_cache(name: str) -> None:
     # lmtp(8) has a log level of its own, lmtp_tls_loglevel, which is 0 in the sample with LMTP.
     checked = [one for one in _sample(name) if one.row.mx_port != LMTP_PORT]
     unknown = [one for one in checked if one.said == "unknown"]
-    assert [one.line for one in unknown if "conn_use=" not in one.line] == []
+    assert [one.line for one in unknown if not _DOUBTFUL(one.line)] == []
     assert len(unknown) <= len(checked) / 50
 
 
@@ -151,7 +153,7 @@ def test_live_run(name: str, tmp_path: Path) -> None:
     result = run_scenario(make_scenario(20, 20, random_cases(20)), setup, tmp_path / "run")
     checked = check(result.log, result.truth)
     assert wrong(checked) == []
-    assert [one.line for one in checked if one.said == "unknown" and "conn_use=" not in one.line] == []
+    assert [one.line for one in checked if one.said == "unknown" and not _DOUBTFUL(one.line)] == []
     assert [line.text for reading in read_log(str(result.log)) for line in reading.unread] == []
     said = Counter(one.said for one in checked)
     assert said["unlogged"] <= len(checked) / 100

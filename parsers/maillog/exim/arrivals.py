@@ -45,12 +45,13 @@ _CLIENT = (
 )
 _ARRIVAL = re.compile(
     rf"{_ID}[<(]= {_SENDER}(?: R=\S+)?(?: DS)? H={_CLIENT}(?: TFO\*?)?(?: U=\S+)?(?: Ci=\S+)?"
-    r" P=(?P<protocol>[A-Za-z0-9-]{1,32})(?: L[*.-]?)?(?: SPF)?(?: X=(?P<x>[\x21-\x7e]{1,200}))?(?![^ ])"
+    r" P=(?P<protocol>[A-Za-z0-9-]{1,32})(?: L[*.]?-?)?(?: SPF(?:=[a-z]+)?)?(?: X=(?P<x>[\x21-\x7e]{1,200}))?(?![^ ])"
 )
 _FROM_ELSEWHERE = re.compile(rf"{_ID}[<(]= [^\n]* H=")
-_TLS_ERROR = "TLS error on connection from "
+# smtp_in.c:smtp_get_connection_info
+_TLS_ERROR = re.compile(r"TLS error on connection (?:Ci=\S{1,64} )?from ")
 _HANDSHAKE = re.compile(
-    rf"{_TLS_ERROR}(?:H=)?{_CLIENT}(?: TFO\*?)? "
+    rf"{_TLS_ERROR.pattern}(?:H=)?{_CLIENT}(?: TFO\*?)?(?: \(via inetd\))? "
     r"\((?:SSL_accept|gnutls_handshake|tls lib accept fn)[^()]*\)"
 )
 _ACCEPTED = Result(Outcome.SENT)
@@ -63,7 +64,7 @@ _cipher_of = Phrases(read_fields)
 
 def only_inbound(text: str) -> bool:
     """Tell whether the line is of a client that came over the network."""
-    return text.startswith(_TLS_ERROR) or _from_elsewhere(text)
+    return _TLS_ERROR.match(text) is not None or _from_elsewhere(text)
 
 
 def _from_elsewhere(text: str) -> bool:

@@ -3,7 +3,8 @@ Exim's events -> deliveries: what is known of each message while its deliveries 
 
 Theory of operation
 -------------------
-Whether a delivery was encrypted stands on its own line (X=, CV= or DN=; ``deliver.c:d_tlslog``). Three things do not:
+Whether a delivery was encrypted stands on its own line (X=, CV= or DN=; ``deliver.c:d_tlslog``), but for cutthrough to
+several recipients, where it stands on one of their lines. Three things do not:
 
 *Whether CV= can be believed.* Exim keeps the state of the certificate check for a whole transport run and writes the
 last session's state on all its addresses. So the lines of a message are held until ``Completed``, or ``RUN_TIME`` after
@@ -22,7 +23,6 @@ or else the last one to that domain.
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from hashlib import blake2b
 
 from maillog.errors import CarryError
 from maillog.exim.events import (
@@ -33,24 +33,33 @@ from maillog.exim.events import (
     Flag,
     HostNote,
     Route,
+    cut_through_of,
     read_event,
 )
 from maillog.exim.grammar import NoteKind
+from maillog.exim.known_hosts import KnownHosts
 from maillog.exim.runs import (
     FAILED_LIMIT,
     Held,
     Run,
     Said,
+    address_key,
     failed_beside,
+    graver,
     host_key,
+    of_connection,
+    own_ciphers,
+    refined,
     run_from_json,
     run_to_json,
+    said_before,
     several_hosts,
 )
-from maillog.exim.sessions import Version, relay_of, tls_of
+from maillog.exim.sessions import PROXIED_FIRST, Version, relay_of, tls_of
 from maillog.model import (
     Cause,
     Delivery,
+    Evidence,
     Found,
     JsonValue,
     Outcome,
@@ -60,13 +69,15 @@ from maillog.model import (
     Source,
     Unread,
 )
-from maillog.tls_logging import TlsLogging
+from maillog.tls_logging import UNKNOWN, TlsLogging
 
 RUN_TIME = timedelta(minutes=1)
 RUNS_LIMIT = 5_000
 HELD_LIMIT = 1_000
 """Deliveries held for one message."""
 CAUSES_LIMIT = 20_000
+NAMES_ENOUGH = 20
+"""So many lines with DN= show that the selector ``tls_peerdn`` is on."""
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -87,6 +98,9 @@ class EximDeliveries:
         """Birth of the daemon; the log's beginning until one starts, None where deliveries show other settings."""
         self._daemon_proven = False
         self._last_proof: datetime | None = None
+        self._names = 0
+        """Deliveries with DN=, up to NAMES_ENOUGH: then lines without it have no session of their own."""
+        self._hosts = KnownHosts()
 
     def feed(self, record: Record) -> list[Found]:
         """Take the next record in log order; return what is now known for sure."""
@@ -94,9 +108,10 @@ class EximDeliveries:
         event = read_event(record)
         match event:
             case Unread():
+                self._unread(record.text)
                 found.append(event)
             case Attempt():
-                found += self._attempt(event, record.time)
+                found += self._attempt(event, record)
             case HostNote():
                 self._note(event)
             case Completed():
@@ -135,23 +150,28 @@ class EximDeliveries:
 
         Returns what is decided now, without that delivery. None, and nothing is taken, where more has to be looked at.
         """
-        if queue_id in self.runs or len(self.runs) >= RUNS_LIMIT:
+        if queue_id in self.runs or len(self.runs) >= RUNS_LIMIT or not self.surely(said):
             return None
         decided = [*self.begin(time)]
         if self._causes:
             self._causes.pop(_domain_key(said.domain), None)
         decided += self._cipher_logging(Flag.FIRST, said.route, time)
         self._born += 1
+        self.seen(said, time)
         return decided
 
     def arrived(self) -> list[Delivery]:
         """Take a mail that came in over a session whose cipher is logged; return what is decided now."""
         return self._daemon_proof(None)
 
-    def finish(self, queue_id: str, *, whole: bool = True) -> list[Delivery]:
-        """Judge the lines of a message together; where more of them may come, CV= is not believed."""
+    def finish(self, queue_id: str) -> list[Delivery]:
+        """Judge the lines of a message that is completed together."""
         run = self.runs.pop(queue_id, None)
-        return [*self._judged(queue_id, run, whole=whole)] if run else []
+        return [*self._judged(queue_id, run, whole=True, completed=True)] if run else []
+
+    def _give_up(self, queue_id: str, *, whole: bool) -> list[Delivery]:
+        """Judge the lines of a message that is not completed; where more of this run may come, CV= is not believed."""
+        return [*self._judged(queue_id, self.runs.pop(queue_id), whole=whole, completed=False)]
 
     # --- what waits -------------------------------------------------------------------------------------------------
     def held(self) -> list[Delivery]:
@@ -162,27 +182,30 @@ class EximDeliveries:
 
     def missed(self) -> list[Delivery]:
         """Note that lines are missing here: the settings may be others from here; return what is decided by that."""
-        decided = [delivery for queue_id in list(self.runs) for delivery in self.finish(queue_id, whole=False)]
+        decided = [delivery for queue_id in list(self.runs) for delivery in self._give_up(queue_id, whole=False)]
         decided += self._logging.boundary()
         self.version = self._daemon = self._last_proof = None
+        self._names = 0
         return decided
 
     # --- events ------------------------------------------------------------------------------------------------------
-    def _attempt(self, event: Attempt, time: datetime) -> list[Delivery]:
+    def _attempt(self, event: Attempt, record: Record) -> list[Delivery]:
         if event.reason is not None and not event.reason.attempted:
             return []
         run = self._run(event.queue_id)
+        if event.flag is Flag.DEFERRED and said_before(run, record):
+            return []
         cause = self._cause(event, run)
         said = self.said(event, Result(event.outcome, None, cause))
-        return self._hold(event.queue_id, event.flag, run, said, time)
+        return self._hold(event.queue_id, event.flag, run, said, record.time)
 
     def _hold(self, queue_id: str, flag: Flag, run: Run, said: Said, time: datetime) -> list[Delivery]:
         if run.failed and said.result.outcome is not Outcome.BOUNCED:
             said = replace(said, result=said.result._replace(earlier=failed_beside(run, said.relay.ip)))
-        run.held.append(Held(self._birth(flag), time, said))
+        run.held.append(Held(self._birth(flag), time, said, flag is Flag.CUT_THROUGH))
         decided = self._cipher_logging(flag, said.route, time)
         if len(run.held) > HELD_LIMIT:
-            decided += self.finish(queue_id, whole=False)
+            decided += self._give_up(queue_id, whole=False)
         return decided
 
     def _birth(self, flag: Flag) -> int:
@@ -197,7 +220,8 @@ class EximDeliveries:
             return self._daemon_proof(route.relay.ip)
         if route.cipher_logged:
             self._last_proof = time
-            return self._logging.proof(self._born, time, route.relay.ip)
+            self._names = min(self._names + route.named, NAMES_ENOUGH)
+            return self._logging.proof(self._born, time, None if route.continued else route.relay.ip)
         if route.encrypted:
             self._daemon, self._last_proof = None, None
             return self._logging.boundary()
@@ -211,6 +235,11 @@ class EximDeliveries:
         born, time = self._daemon
         return self._logging.proof(born, self._last_proof or time, relay)
 
+    def _unread(self, text: str) -> None:
+        queue_id = cut_through_of(text)
+        if queue_id is not None:
+            self._run(queue_id).unread = True
+
     def _note(self, event: HostNote) -> None:
         run = self._run(event.queue_id)
         ip = event.ip or ""
@@ -220,13 +249,14 @@ class EximDeliveries:
             case NoteKind.SESSION:
                 run.sessions[host_key(event.host, ip)] = None
             case NoteKind.FAILED:
-                run.causes[ip] = _graver(run.causes.get(ip), event.note.cause)
+                run.causes[ip] = graver(run.causes.get(ip), event.note.cause)
 
     def _daemon_started(self, version: Version, time: datetime) -> list[Delivery]:
         """Begin a new period: somebody started a daemon, most likely because the settings or the version changed."""
         decided = [*self._finish_all(), *self._logging.boundary()]
         self.version, self._daemon = version, (self._born, time)
         self._daemon_proven, self._last_proof = False, None
+        self._names = 0
         return decided
 
     # --- the lines of one message ------------------------------------------------------------------------------------
@@ -244,33 +274,69 @@ class EximDeliveries:
             late = self._clock - run.last > RUN_TIME
             if not late and len(self.runs) <= RUNS_LIMIT:
                 return
-            yield from self.finish(queue_id, whole=late)
+            yield from self._give_up(queue_id, whole=late)
 
     def _finish_all(self) -> list[Delivery]:
-        return [delivery for queue_id in list(self.runs) for delivery in self.finish(queue_id)]
+        return [delivery for queue_id in list(self.runs) for delivery in self._give_up(queue_id, whole=True)]
 
-    def _judged(self, queue_id: str, run: Run, *, whole: bool) -> Iterator[Delivery]:
+    def _judged(self, queue_id: str, run: Run, *, whole: bool, completed: bool) -> Iterator[Delivery]:
         doubtful = several_hosts(run)
         for held in run.held:
             delivery = held.delivery(self.source, queue_id)
+            if held.cut_through and delivery.tls.security is Security.PLAINTEXT:
+                delivery = delivery._replace(tls=of_connection(run, held, delivery.tls, completed=completed))
             if not whole or held.said.route.transport in doubtful:
                 delivery = delivery._replace(tls=delivery.tls._replace(authentication=None))
+            if delivery.tls.security is Security.ENCRYPTED:
+                delivery = self._with_own_session(delivery, held, run, whole=whole)
             if delivery.tls.security is Security.PLAINTEXT:
+                self._hosts.was_clear(delivery.relay.ip or "", delivery.time)
                 yield from self._logging.silent(delivery, held.born, delivery.relay.ip or "")
             else:
                 yield delivery
 
+    def surely(self, said: Said) -> bool:
+        """
+        Tell whether the only line, or the like lines, of a message to one host show the state of their own session.
+
+        See ``known_hosts``. Where names are logged, only the cipher of another session comes without one.
+        """
+        route = said.route
+        if said.tls.security is not Security.ENCRYPTED or route.named or self._before_proxies():
+            return True
+        return not route.continued and self._names < NAMES_ENOUGH
+
+    def seen(self, said: Said, time: datetime) -> None:
+        """Note what a line said that can be believed."""
+        if said.tls.security is Security.ENCRYPTED:
+            self._hosts.was_encrypted(said.relay.ip or "", time)
+
+    def _before_proxies(self) -> bool:
+        return self.version is not None and self.version < PROXIED_FIRST
+
+    def _with_own_session(self, delivery: Delivery, held: Held, run: Run, *, whole: bool) -> Delivery:
+        """Return a delivery whose line has X=, which may be that of another session."""
+        said, ip = held.said, delivery.relay.ip or ""
+        alone = held.cut_through or said.route.named or self._before_proxies() or (whole and own_ciphers(run))
+        if alone and (held.cut_through or self.surely(said)):
+            self._hosts.was_encrypted(ip, delivery.time)
+            return delivery
+        if not self._hosts.is_encrypted(ip, delivery.time):
+            return delivery._replace(tls=UNKNOWN)
+        believed = delivery.tls.authentication if said.route.continued else None
+        return delivery._replace(tls=delivery.tls._replace(evidence=Evidence.INFERRED, authentication=believed))
+
     # --- why ---------------------------------------------------------------------------------------------------------
     def _cause(self, event: Attempt, run: Run) -> Cause | None:
         """Return why the attempt failed; remember it for the line that says that the retry time is over."""
-        own = _address_key(event.queue_id, event.address)
+        own = address_key(event.queue_id, event.address)
         domain = _domain_key(event.domain)
         if event.reason is None:
             self._causes.pop(domain, None)
             return None
         if event.reason.expired:
             return self._causes.pop(own, None) or self._causes.get(domain, Cause.UNRELATED)
-        cause = _refined(event.reason.cause, run, event.route.relay.ip)
+        cause = refined(event.reason.cause, run, event.route.relay.ip)
         if event.outcome is Outcome.DEFERRED:
             self._remember(own, cause)
             self._remember(domain, cause)
@@ -294,6 +360,8 @@ class EximDeliveries:
             "daemon": self._daemon and [self._daemon[0], self._daemon[1].isoformat()],
             "daemon_proven": self._daemon_proven,
             "last_proof": self._last_proof and self._last_proof.isoformat(),
+            "names": self._names,
+            "hosts": self._hosts.carry(),
             "logging": self._logging.carry(),
         }
 
@@ -314,27 +382,10 @@ class EximDeliveries:
         self._daemon = state["daemon"] and (state["daemon"][0], datetime.fromisoformat(state["daemon"][1]))
         self._daemon_proven = state["daemon_proven"]
         self._last_proof = state["last_proof"] and datetime.fromisoformat(state["last_proof"])
+        self._names = state.get("names", 0)  # older states have neither
+        self._hosts.restore(state.get("hosts", ({}, {})))
         self._logging.restore(state["logging"])
 
 
 def _domain_key(domain: str | None) -> str:
     return f"@{domain}"
-
-
-_GRAVITY = (Cause.DANE, Cause.CERT_UNTRUSTED, Cause.CERT_EXPIRED, Cause.CERT_NAME, Cause.TLS_HANDSHAKE)
-
-
-def _graver(known: Cause | None, new: Cause) -> Cause:
-    """Return the cause that takes more to mend: DANE, then the chain, then its dates, then the name."""
-    return min((known or new, new), key=_GRAVITY.index)
-
-
-def _refined(cause: Cause, run: Run, ip: str | None) -> Cause:
-    """Return the cause with what the lines just before told of the same host."""
-    noted = run.causes.get(ip or "", run.causes.get(""))
-    return noted if noted and cause in (Cause.TLS_HANDSHAKE, Cause.CERT_UNTRUSTED, Cause.CERT_NAME) else cause
-
-
-def _address_key(queue_id: str, address: str) -> str:
-    """Return what stands for an address of a message, so that no local part is kept."""
-    return blake2b(f"{queue_id} {address}".encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()

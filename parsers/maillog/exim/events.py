@@ -13,7 +13,7 @@ import re
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
-from maillog.exim.grammar import Note, Reason, read_fields, read_note, read_reason, refine_reason
+from maillog.exim.grammar import NO_CONNECTION, Note, Reason, read_fields, read_note, read_reason, refine_reason
 from maillog.model import Outcome, Record, Relay, Scope, Unread
 from maillog.phrases import Phrases, domain_of, host_name
 from maillog.scope import scope_of
@@ -40,6 +40,8 @@ class Route(NamedTuple):
     protocol: str | None = None
     cipher: str | None = None
     verified: str | None = None
+    named: bool = False
+    """DN= stands: the server's certificate is known, so the session's own cipher is, too."""
 
 
 NOWHERE = Route(None, Relay(None, None, None, None))
@@ -123,14 +125,17 @@ _FIRST_FIELD = {flag: re.compile(_FIELD) for flag in Flag} | {
 }
 _FLAGS = {f"{flag} ": flag for flag in Flag}
 # What differs from line to line: sizes, times, envelope addresses, our own port.
-_VARYING = re.compile(r"( [IR]=\[[^\s\]]*\]):[0-9]+| [FP]=<[^<>]*>| S=[0-9]+(?![^ ])| [QD]T=[0-9.wdhms]+(?![^ ])")
+_VARYING = re.compile(
+    r'( [IR]=\[[^\s\]]*\]):[0-9]+| [FP]=<(?:"(?:[^"\\]|\\.)*"@[^<>]*|[^<>"][^<>]*)?>'
+    r"| S=[0-9]+(?![^ ])| [QD]T=[0-9.wdhms]+(?![^ ])"
+)
 # The host that took the mail, and what stands for it while the grammar reads the other fields.
 _NAMED_HOST = re.compile(r" H=(?P<host>[\x21-\x7e]{1,255})(?P<ds> DS)? \[(?P<ip>[0-9A-Fa-f:.]{2,45})\]")
 _PLACEHOLDER, _ADDRESS_HELD = "host.invalid", "192.0.2.1"
 _CONFIRMATION = ' C="'
 _CONFIRMED = re.compile(r'(?:[^"\\]|\\.)*"(?: QT=\S+)?(?: DT=\S+)?', re.DOTALL)
 # Until 4.99 the error number, and the system's text for it behind a colon; since 4.100 that text alone.
-_DEFER = re.compile(rf"(?: routing)? defer{_DEFER_END}(?: \((?:(?P<number>-?[0-9]{{1,6}})|[^()]*)\))?")
+_DEFER = re.compile(rf"(?: routing)? defer{_DEFER_END}(?: \((?:(?P<number>-?[0-9]{{1,6}})|(?P<error>[^()]*))\))?")
 _STRERROR = re.compile(r": [^:]*?(?= H=| DT=|: |$)")
 _HOST_BLOCK = (
     r" H=[^\s\[\]]+(?: DS)?(?: \[[^\s\]]*\](?::[0-9]+)?\*?)?(?: (?:PRX|I)=\[[^\s\]]*\](?::[0-9]+)?\*?| TFO\*?)*"
@@ -138,7 +143,8 @@ _HOST_BLOCK = (
 _AFTER_DEFER = re.compile(rf"(?P<host>(?:{_HOST_BLOCK})?)(?: DT=[\w.]+)?(?:: (?P<message>.*))?", re.DOTALL)
 # The message of a failure begins at the first colon with a space that does not stand in DN="…".
 _FAILURE = re.compile(
-    r'(?P<fields>[^":]*(?::(?! )[^":]*)*(?:"(?:(?! T=).)*?"(?= ?: |$))?) ?(?:: (?P<message>.*))?', re.DOTALL
+    r'(?P<fields>[^":]*(?::(?! )[^":]*)*(?:"(?:(?! T=).)*?"(?: DSN=[a-z]+)?(?= ?: |$))?) ?(?:: (?P<message>.*))?',
+    re.DOTALL,
 )
 # These go on in our own words; everything else is cut where the remote side may begin to speak.
 _OWN_WORDS = ("TLS session: ", "DANE error: ")
@@ -155,7 +161,7 @@ _SENDER = r'(?:<>|"(?:[^"\\]|\\.)*"@[^\s"]+|[^\s"<>@]+@[^\s"<>]+)'
 _CLIENT = r'(?: DS)? H=(?:[^\s"()]+ )?(?:\([^\s"()]*\) )?\[[^\s"\]]+\](?::[0-9]+)?'
 _ENCRYPTED_ARRIVAL = re.compile(
     rf'[<(]= {_SENDER}(?: R=[^\s"]+)?{_CLIENT}(?: I=\[[^\s"\]]+\](?::[0-9]+)?)?(?: TFO\*?)?(?: Ci=[^\s"]+)?'
-    r' P=[a-z0-9]+(?: L[*.-]?)?(?: SPF)? X=(?:TLS|SSL)[^\s"]*:'
+    r' P=[a-z0-9]+(?: L[*.]?-?)?(?: SPF(?:=[a-z]+)?)? X=(?:TLS|SSL)[^\s"]*:'
 )
 
 
@@ -179,6 +185,12 @@ def read_event(record: Record) -> Event | Unread:
     if text.startswith("Completed"):
         return Completed(queue_id)
     return _note(queue_id, text)
+
+
+def cut_through_of(text: str) -> str | None:
+    """Return the message that a line in its form tells a cutthrough delivery of."""
+    found = _ID.match(text)
+    return found[1] if found and text.startswith(Flag.CUT_THROUGH, found.end()) else None
 
 
 def _daemon_event(text: str) -> Event:
@@ -244,7 +256,10 @@ def _deferred(head: Head, block: str) -> Event | Unread:
     route = after and _route_of(fixed_part(block[: found.start()] + after["host"]))
     if not after or not route:
         return Unread("a deferral whose fields do not stand as Exim writes them")
-    return _attempt(head, route, Outcome.DEFERRED, refine_reason(_reason(after["message"] or ""), number))
+    reason = refine_reason(_reason(after["message"] or ""), number)
+    if after["message"] is None and (number > 0 or found["error"]):
+        reason = NO_CONNECTION
+    return _attempt(head, route, Outcome.DEFERRED, reason)
 
 
 def _failed(head: Head, block: str) -> Event | Unread:
@@ -259,19 +274,27 @@ def _failed(head: Head, block: str) -> Event | Unread:
 
 
 def _attempt(head: Head, route: Route, outcome: Outcome, reason: Reason | None) -> Attempt | Unread:
-    found = _ADDRESS.fullmatch(head.address)
     reached = route.relay.ip is not None
     if _pseudo(head.address) and not reached:
         return Attempt(*head, _parent_domain(head.address + " R="), route, outcome, reason)
-    if not found:
+    parts = _parts_of(head.address)
+    if parts is None:
         return Unread("a delivery line whose address cannot be told from what follows it")
-    final, top = found["final"], found["top"]
+    final, top = parts
     domain = domain_of(final)
     if domain is None and top is not None and not reached:
         domain = domain_of(top)  # log_as_local shows the local part alone
     if domain is None and (reached or "@" in final):
         return Unread("a delivery line whose recipient has no readable domain")
     return Attempt(head.queue_id, head.flag, final, domain, route, outcome, reason)
+
+
+def _parts_of(address: str) -> tuple[str, str | None] | None:
+    """Return the final address, with or without its quotes, and the one that came in; None if it is neither."""
+    if ' <"' in address and _twins(address) == [len(address)]:
+        return address.removesuffix(">"), None
+    found = _ADDRESS.fullmatch(address)
+    return (found["final"], found["top"]) if found else None
 
 
 def _pseudo(address: str) -> bool:
@@ -316,6 +339,7 @@ def _read_route(phrase: str) -> Route | None:
         fields.protocol,
         fields.cipher,
         fields.verified,
+        fields.named,
     )
 
 

@@ -33,6 +33,8 @@ class Fields(NamedTuple):
     cipher: str | None
     verified: str | None
     """The word behind CV=: ``yes``, ``no``, ``dane``."""
+    named: bool
+    """DN= stands."""
 
 
 class Phase(StrEnum):
@@ -103,12 +105,12 @@ _host = pp.Opt(_token(r" H=(?P<host>[\x21-\x7e]{1,255})") + pp.Opt(_token(" DS(?
 _shadow = pp.Opt(_token(r" ST=\S+(?: \([^()]*\))?"))
 _proxy = pp.Opt(_token(r" PRX=\[[0-9A-Fa-f:.]+\](?::[0-9]+)?(?P<continued_prx>\*)?"))
 _fast_open = pp.Opt(_token(r" TFO(?P<continued_tfo>\*)?(?![^ ])"))
-_sequence = pp.Opt(_token(r" PS=\S+"))
+_sequence = pp.Opt(_token(r" PS=\S*"))  # empty with a further recipient of a cutthrough
 _cipher = pp.Opt(_token(r" X=(?P<protocol>[\x21-\x39\x3b-\x7e]+)(?::(?P<cipher>[\x21-\x39\x3b-\x7e]*)[\x21-\x7e]*)?"))
 _verified = pp.Opt(_token(r" CV=(?P<verified>yes|no|dane)(?![^ ])"))
 # string_printing() leaves inner quotes as they are, and the server chose the text: it ends where nothing but the last
 # fields follows. " T=" in it would mean that somebody else opened the quotes.
-_LAST = r"(?: (?:A=|L\*?(?![^ ])|PRDR(?![^ ])|K(?![^ ])|DKIM=)|$)"
+_LAST = r"(?: (?:A=|L\*?(?![^ ])|PRDR(?![^ ])|K(?![^ ])|DKIM=|DSN=)|$)"
 _peer_name = pp.Opt(_token(rf' (?P<dn>DN=)"(?:(?! T=).)*?"(?={_LAST})'))
 _authenticated = pp.Opt(_token(r" A=\S+"))
 _words = pp.Opt(_token(r" L\*?(?![^ ])")) + pp.Opt(_token(" PRDR(?![^ ])")) + pp.Opt(_token(" K(?![^ ])"))
@@ -151,6 +153,7 @@ def read_fields(phrase: str) -> Fields | None:
         _protocol(said.get("protocol")),
         (said.get("cipher") or "").rstrip("*") or None,
         said.get("verified"),
+        "dn" in said,
     )
 
 
@@ -184,12 +187,13 @@ _LOCAL_WHY = (
     r"SSL_CTX_|SSL_new|X509_STORE_|RAND_status|set ex_data|hostnames load|openssl_options|library init|context init|"
     r"alpn init|cert/key setup|gnutls_(?!handshake)|setting certificate trust|could not read|overlong filename"
 )
-_COMMANDS_BEFORE = r"(?:initial connection|EHLO|HELO|LHLO|STARTTLS|AUTH|[A-Z-]*AUTH\b|PROXY)"
+_COMMANDS_BEFORE = r"(?:initial connection|EHLO|HELO|LHLO|AUTH|[A-Z-]*AUTH\b|PROXY)"
 _COMMANDS_MAIL = r"(?:MAIL|RCPT|DATA|BDAT|end of data|sending data|writing|QUIT|RSET|XCLIENT)"
+_AFTER = "(?:after )?(?:pipelined )?"
 _SMTP_TROUBLE = (
     r"(?:SMTP error from remote mail server|SMTP timeout|Remote host closed connection in response to|"
-    r"Malformed SMTP reply in response to|Malformed SMTP reply from H\[A\] in response to)"
-    r"(?: after)? (?:pipelined )?"
+    r"Malformed SMTP reply(?: \(an empty line\))? in response to|Malformed SMTP reply from H\[A\] in response to)"
+    rf" {_AFTER}"
 )
 
 REASONS = (
@@ -233,11 +237,17 @@ REASONS = (
     _why("dane", "transports/smtp.c:smtp_setup_conn, check_force_dane_conn; host.c:tlsa_lookup",
          Reason(Cause.DANE), "DANE error: ",
          "DANE error: tlsa lookup FAIL", "DANE error: mx.example.com lookup not DNSSEC"),
+    _why("starttls_deferred", "transports/smtp.c:smtp_setup_conn: with tls_tempfail_tryclear = false",
+         Reason(Cause.TLS_REFUSED), rf"SMTP error from remote mail server {_AFTER}STARTTLS",
+         "SMTP error from remote mail server after STARTTLS"),
+    _why("starttls", "transports/smtp.c:check_response: no answer to STARTTLS, or none that is one",
+         Reason(Cause.TLS_HANDSHAKE), rf"{_SMTP_TROUBLE}STARTTLS",
+         "Remote host closed connection in response to STARTTLS", "SMTP timeout after STARTTLS"),
     _why("before_mail", "transports/smtp.c:check_response",
          Reason(Cause.UNRELATED), rf"{_SMTP_TROUBLE}{_COMMANDS_BEFORE}",
          "SMTP error from remote mail server after initial connection",
          "Remote host closed connection in response to EHLO relay.example.org",
-         "SMTP timeout after STARTTLS"),
+         "SMTP timeout after initial connection"),
     _why("mail", "transports/smtp.c:check_response, sync_responses",
          Reason(Cause.UNRELATED, Phase.MAIL), rf"{_SMTP_TROUBLE}{_COMMANDS_MAIL}",
          "SMTP error from remote mail server after pipelined MAIL FROM",
@@ -280,6 +290,9 @@ def read_reason(phrase: str) -> Reason:
     except pp.ParseException:
         return _OTHER
 
+
+NO_CONNECTION = Reason(Cause.UNRELATED)
+"""An error of the system without a message: a session's end always has one (``transports/smtp.c:check_response``)."""
 
 # deliver.c:deferral_log writes the error number; macros.h names it. The text, where it is known, says more.
 _ERRNO_TLSFAILURE = -37

@@ -3,7 +3,7 @@
 import re
 
 _ARRIVAL = re.compile(rb" [<(]= ").search
-_TLS_ERROR = b"TLS error on connection from "
+_TLS_ERROR = b"TLS error on connection "
 _CLIENT = b" H="
 
 

@@ -174,12 +174,14 @@ class EximLane:
         run = deliveries.runs.get(queue_id)
         if run is None:
             return
-        tally = self._sent.get(said) if counting and (said := run.said) else None
-        if tally is None:
+        said = run.said if counting else None
+        tally = self._sent.get(said) if said and deliveries.surely(said) else None
+        if tally is None or said is None:
             found += deliveries.finish(queue_id)
             return
         del deliveries.runs[queue_id]
         for held in run.held:
+            deliveries.seen(said, held.time)
             self._tallies.add(tally, microseconds(held.time))
 
     def _arrived(

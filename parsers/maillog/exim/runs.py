@@ -3,13 +3,15 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import chain
+from hashlib import blake2b
 from typing import NamedTuple
 
 from maillog.carry import delivery_from_json, delivery_to_json
 from maillog.exim.events import Route
-from maillog.model import Cause, Delivery, Direction, JsonValue, Relay, Result, Source, Tls
+from maillog.model import Cause, Delivery, Direction, Evidence, JsonValue, Record, Relay, Result, Security, Source, Tls
 
+_NOT_TOLD: tuple[JsonValue, ...] = ((), False, None)
+"""For what states of older versions do not tell: hosts that failed, unread lines, the last deferral."""
 FAILED_LIMIT = 20
 """Failed hosts that are kept of one message; ``hosts_max_try`` is 5."""
 
@@ -20,7 +22,7 @@ class Said:
 
     domain: str | None
     route: Route
-    """Of one that was carried over, no more than the transport and the relay."""
+    """Of one that was carried over, no more than the transport, the relay, and what tells whose X= it is."""
     relay: Relay
     tls: Tls
     result: Result
@@ -32,6 +34,7 @@ class Held(NamedTuple):
     born: int
     time: datetime
     said: Said
+    cut_through: bool = False
 
     def delivery(self, source: Source, queue_id: str) -> Delivery:
         """Return the delivery as its line says it."""
@@ -51,6 +54,10 @@ class Run:
     """Addresses of hosts that failed for some recipient, for whatever reason."""
     causes: dict[str, Cause] = field(default_factory=dict)
     """Why TLS failed, by the host's address (an empty one where the line names none)."""
+    unread: bool = False
+    """A cutthrough line could not be read."""
+    deferral: str | None = None
+    """What stands for the last deferral whose process is known: syslog may say it twice."""
 
     @property
     def said(self) -> Said | None:
@@ -65,6 +72,31 @@ class Run:
 def failed_beside(run: Run, ip: str | None) -> str | None:
     """Return which other hosts than this one lines of the message, of whichever recipient, name as failed."""
     return ",".join(sorted(run.failed.keys() - {"", ip})) or None
+
+
+def of_connection(run: Run, held: Held, tls: Tls, *, completed: bool) -> Tls:
+    """
+    Return what is known of a cutthrough delivery whose own line shows no session.
+
+    All recipients of a message share one connection, and only the line of the first has X=, which is written last
+    (``verify.c:cutthrough_multi`` puts an address without it in front for each further one).
+    """
+    sessions = (one.said for one in run.held if one.cut_through and one.said.tls.security is Security.ENCRYPTED)
+    found = next((said.tls for said in sessions if said.relay.ip == held.said.relay.ip), None)
+    if found is not None:
+        return found._replace(evidence=Evidence.CORRELATED)
+    return tls if completed and not run.unread else Tls(Security.UNKNOWN)
+
+
+def own_ciphers(run: Run) -> bool:
+    """
+    Tell whether no process that delivered the message can have had another connection's cipher at hand.
+
+    It was no further message on a connection, nor went from a host with a session on to the next one.
+    """
+    if any(held.said.route.continued for held in run.held):
+        return False
+    return not run.sessions or len(_hosts(run, [held.said.relay for held in run.held])) <= 1
 
 
 def several_hosts(run: Run) -> set[str | None]:
@@ -86,31 +118,73 @@ def host_key(host: str | None, ip: str | None) -> str:
     return f"{host} {ip}"
 
 
+def said_before(run: Run, record: Record) -> bool:
+    """
+    Tell whether a deferral was said just before by the same process; remember it.
+
+    What is our own fault goes to the panic log, too, and by way of syslog both are one (``log.c:log_vwrite``).
+    """
+    if record.pid is None:
+        return False
+    before, run.deferral = run.deferral, address_key(str(record.pid), record.text)
+    return before == run.deferral
+
+
+_GRAVITY = (Cause.DANE, Cause.CERT_UNTRUSTED, Cause.CERT_EXPIRED, Cause.CERT_NAME, Cause.TLS_HANDSHAKE)
+
+
+def graver(known: Cause | None, new: Cause) -> Cause:
+    """Return the cause that takes more to mend: DANE, then the chain, then its dates, then the name."""
+    return min((known or new, new), key=_GRAVITY.index)
+
+
+def refined(cause: Cause, run: Run, ip: str | None) -> Cause:
+    """Return the cause with what the lines just before told of the same host."""
+    noted = run.causes.get(ip or "", run.causes.get(""))
+    return noted if noted and cause in (Cause.TLS_HANDSHAKE, Cause.CERT_UNTRUSTED, Cause.CERT_NAME) else cause
+
+
+def address_key(queue_id: str, address: str) -> str:
+    """Return what stands for an address of a message, so that no local part is kept."""
+    return blake2b(f"{queue_id} {address}".encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
 def run_to_json(run: Run, source: Source, queue_id: str) -> JsonValue:
     """Return what is known of the message as nested lists."""
     held: Iterable[JsonValue] = (
-        [held.born, held.said.route.transport, delivery_to_json(held.delivery(source, queue_id))] for held in run.held
+        [
+            held.born,
+            held.said.route.transport,
+            delivery_to_json(held.delivery(source, queue_id)),
+            held.cut_through,
+            held.said.route.continued,
+            held.said.route.named,
+        ]
+        for held in run.held
     )
-    return [run.last.isoformat(), list(held), list(run.sessions), list(run.causes.items()), list(run.failed)]
+    causes, failed = list(run.causes.items()), list(run.failed)
+    return [run.last.isoformat(), list(held), list(run.sessions), causes, failed, run.unread, run.deferral]
 
 
 def run_from_json(value: JsonValue) -> Run:
     """Return what :func:`run_to_json` wrote; raises the errors of a wrong shape."""
-    last, held, sessions, causes, *failed = value  # older states do not tell what failed
+    last, held, sessions, causes, *more = value
+    failed, unread, deferral = list(more) + list(_NOT_TOLD[len(more) :])
     return Run(
         datetime.fromisoformat(last),
         [_held_from_json(*value) for value in held],
         dict.fromkeys(sessions),
-        dict.fromkeys(chain.from_iterable(failed)),
+        dict.fromkeys(failed),
         {ip: Cause(cause) for ip, cause in causes},
+        bool(unread),
+        deferral,
     )
 
 
-def _held_from_json(born: int, transport: str | None, value: JsonValue) -> Held:
+def _held_from_json(born: int, transport: str | None, value: JsonValue, *marks: bool) -> Held:
     delivery = delivery_from_json(value)
     relay = delivery.relay
-    return Held(
-        born,
-        delivery.time,
-        Said(delivery.recipient_domain, Route(transport, relay), relay, delivery.tls, delivery.result),
-    )
+    cut_through, continued, named = (*marks, False, False, False)[:3]  # older states have no marks
+    route = Route(transport, relay, continued=continued, named=named)
+    said = Said(delivery.recipient_domain, route, relay, delivery.tls, delivery.result)
+    return Held(born, delivery.time, said, cut_through)

@@ -13,7 +13,7 @@ from maillog.model import Authentication, Evidence, Outcome, Relay, Scope, Secur
 Version = tuple[int, int]
 _CHAIN_ONLY = (4, 85)
 """The last version whose CV=yes says nothing about the name (``tls_verify_cert_hostnames`` came with 4.86)."""
-_PROXIED_FIRST, _PROXIED_LAST = (4, 90), (4, 98)
+PROXIED_FIRST, _PROXIED_LAST = (4, 90), (4, 98)
 
 _NO_SESSION = Tls(Security.NONE)
 _NOT_TOLD = Tls(Security.UNKNOWN)
@@ -64,6 +64,6 @@ def _authentication(flag: Flag, route: Route, version: Version | None) -> Authen
             old = version is not None and version <= _CHAIN_ONLY
             return Authentication.TRUSTED if old else Authentication.VERIFIED
         case "no":
-            told = version is not None and not _PROXIED_FIRST <= version <= _PROXIED_LAST
+            told = version is not None and not PROXIED_FIRST <= version <= _PROXIED_LAST
             return Authentication.UNTRUSTED if told or not route.continued else None
     return None

@@ -13,6 +13,10 @@ from tlsmon.doctor.logs import Counts, Hop, LogFacts, Sender
 from tlsmon.doctor.model import Finding, Weight
 
 _NAMES: Final = {Mta.POSTFIX: "Postfix", Mta.EXIM: "Exim"}
+_REASONS: Final = {
+    Mta.POSTFIX: "lines are missing",
+    Mta.EXIM: "lines are missing, or have the cipher of another connection (docs/model.md, What the log cannot tell)",
+}
 _WORTH_TELLING: Final = 0.01
 """A smaller share of unknown mail is told by `tlsmon traffic` well enough."""
 _SESSIONS_TO_KNOW: Final = 20
@@ -99,7 +103,7 @@ def _unknown(sender: Sender, counts: Counts) -> Iterator[Finding]:
             Weight.WARNING,
             f"unknown mail of {who}",
             f"Of {counts.sent:,} mails that {who} sent, {counts.unknown:,} are unknown, between {span}: TLS logging "
-            "was off at times, or lines are missing.",
+            f"was off at times, or {_REASONS[sender.mta]}.",
         )
         return
     text = f"The log of {who} says nothing about TLS: all {counts.sent:,} mails sent are unknown."

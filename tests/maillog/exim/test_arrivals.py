@@ -11,6 +11,7 @@ from maillog import Cause, Delivery, Direction, Outcome, Scope
 from maillog.exim.arrivals import Arrivals
 from maillog.exim.both_ways import EximBothWays
 from maillog.exim.deliveries import EximDeliveries
+from maillog.exim.events import ARRIVAL, read_event
 from maillog.exim.inbound_screen import inbound_relevant
 from maillog.model import Unread
 
@@ -40,6 +41,9 @@ SECURITY = {
     "HELO": ("P=smtp S=1", "plaintext"),
     "clear with subject": ('P=esmtp S=9 id=x@y T="X=TLS1.3:A:256"', "plaintext"),
     "pipelining": (f"P=esmtps L {X13} CV=no S=1", "encrypted"),
+    "early pipelining offered, none used": (f"P=esmtps L.- {X13} S=1", "encrypted"),
+    "SPF": (f"P=esmtps SPF {X13} S=1", "encrypted"),
+    "SPF with its result, 4.100": (f"P=esmtps SPF=softfail {X13} S=1", "encrypted"),
     "early pipelining": (f"P=esmtps L* {X13} S=1", "encrypted"),
     "fast open and ident": ("TFO U=ann Ci=1AbC P=esmtp S=1", "plaintext"),
     "anything by -oMr": ("P=scanned-ok S=1", "unknown"),
@@ -73,6 +77,14 @@ WHO = {
     "private": ("H=(pc) [10.1.2.3]", (None, "10.1.2.3", "private")),
     "submission port": ("H=(pc) [192.0.2.1] I=[192.0.2.9]:587", (None, "192.0.2.1", "submission")),
 }
+
+
+@pytest.mark.parametrize("text", ["L", "L-", "L*", "L*-", "L.", "L.-", "SPF", "SPF=pass", "L.- SPF=none"])
+def test_cipher_behind_what_a_session_used(text: str) -> None:
+    """The cipher is read whatever stands before it."""
+    found = arrival(f"{ID} <= ann@partner.example {CLIENT} P=esmtps {text} {X13} CV=no S=1")
+    assert (found.tls.protocol, found.tls.cipher) == ("TLSv1.3", X13.split(":")[1])
+    assert read_event(record(f"{ID} <= ann@partner.example {CLIENT} P=esmtps {text} {X13} CV=no S=1")) == ARRIVAL
 
 
 @pytest.mark.parametrize(("text", "client"), WHO.values(), ids=WHO)
@@ -140,6 +152,8 @@ FAILED = (
     "TLS error on connection from (scanner) [198.51.100.7] (SSL_accept): error:1408F10B:SSL routines::wrong version",
     "TLS error on connection from h.example (scanner) [198.51.100.7]:1 I=[192.0.2.9]:25 (gnutls_handshake): timed out",
     "TLS error on connection from H=h.example [198.51.100.7] (tls lib accept fn): Connection reset by peer",
+    "TLS error on connection Ci=271 from (x) [198.51.100.7]:47131 I=[192.0.2.1]:25 (gnutls_handshake): An unexpected",
+    "TLS error on connection from h.example [198.51.100.7] (via inetd) (gnutls_handshake): timed out",
 )
 
 

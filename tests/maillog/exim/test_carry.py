@@ -22,9 +22,13 @@ TEXTS = (
     f"TLS session: error on first read: delivering unencrypted to {MX} (not in hosts_require_tls)",
     f"<= a@b.example H=h.b.example [192.0.2.1] P=esmtps {X13} CV=no S=900",
     "=> joe <joe@home.example> R=local T=mail_spool",
+    f'>> u@g.example {RT} {MX} C="250 OK"',
+    f">> v@g.example {RT} {MX} {X13} CV=no",
     "=> unreadable R=",
+    ">> unreadable R=",
     "Completed",
 )
+PANIC = f'== u@g.example {RT} defer (-1): failed to expand "interface" option for remote_smtp transport: no such file'
 DAEMON = "exim 4.96 daemon started: pid=1"
 _lines = st.builds("{} {}".format, st.integers(0, 3).map(numbered), st.sampled_from(TEXTS)) | st.just(DAEMON)
 _logs = st.lists(st.tuples(_lines, st.sampled_from([0.0, 1.0, 30.0, 90.0, 4000.0, -2.0])), max_size=25)
@@ -54,6 +58,28 @@ def test_cut_anywhere(texts: list[tuple[str, float]], cuts: set[int]) -> None:
 @given(_logs)
 def test_nothing_lost_nothing_twice(texts: list[tuple[str, float]]) -> None:
     """Each delivery line gives one delivery or one report that it is unread."""
-    lines = sum(text[17:19] in {"=>", "->", "==", "**"} for text, _ in texts if text != DAEMON)
+    lines = sum(text[17:19] in {"=>", "->", ">>", "==", "**"} for text, _ in texts if text != DAEMON)
     found, held = whole(texts, set())
     assert len(found) + len(held) == lines
+
+
+def test_what_syslog_says_twice_counts_once() -> None:
+    """
+    A deferral that is our own fault stands in the panic log, too, and both go to syslog (``log.c:log_vwrite``).
+
+    The same process never logs the same attempt again; where the log does not name it, a second line may be another.
+    """
+    lines = [(7, PANIC), (7, PANIC), (7, PANIC.replace("u@", "v@")), (7, PANIC.replace("u@", "v@")), (8, PANIC)]
+    named = [record(f"{numbered(1)} {text}")._replace(pid=pid) for pid, text in lines]
+    for cut in range(len(named) + 1):
+        reader, later = EximDeliveries(SOURCE), EximDeliveries(SOURCE)
+        for one in named[:cut]:
+            reader.feed(one)
+        later.restore(json.loads(json.dumps(reader.carry())))
+        for one in named[cut:]:
+            later.feed(one)
+        assert len(later.held()) == 3
+    reader = EximDeliveries(SOURCE)
+    for one in named:
+        reader.feed(one._replace(pid=None))
+    assert len(reader.held()) == len(named)

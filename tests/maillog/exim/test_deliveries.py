@@ -81,7 +81,8 @@ TRUST = {
 def test_trust(version: str, line: str, expected: Authentication | None) -> None:
     """CV= is believed where Exim knew what it wrote, and null elsewhere."""
     start = [f"exim {version} daemon started: pid=1"] if version else []
-    [delivery] = read(*start, f"{ID} {line}", DONE)
+    opened = f"{numbered(9)} => u@g.example {RT} {MX} {X13} CV=yes"
+    delivery = read(*start, opened, opened.replace("=> u@g.example", "Completed"), f"{ID} {line}", DONE)[-1]
     assert delivery.tls.security is Security.ENCRYPTED
     assert delivery.tls.authentication is expected
 
@@ -94,7 +95,8 @@ RUNS = {
     "second host only in a note": ([f"{OTHER}: {FAILED_THERE}", A, f"== b@g.example {RT} defer (111): Connection refused"],
                                    [None, None]),
     "one host, two addresses": ([A, f"-> c@g.example {RT} {MX} {X13} CV=yes"], [VERIFIED, VERIFIED]),
-    "one address, second host after a 450": ([f"{OTHER}: {FAILED_THERE}", A], [VERIFIED]),
+    "one address, second host after a 450": ([f"{OTHER}: {FAILED_THERE}", f'{A} DN="CN=mx"'], [VERIFIED]),
+    "the same, whose cipher may be the first host's": ([f"{OTHER}: {FAILED_THERE}", A], [None]),
     "one address, second host after a refused connection": ([f"{OTHER} Connection refused", A], [VERIFIED]),
     "two transports": ([A, f"=> b@g.example R=x T=other_smtp {OTHER} {X13} CV=yes"], [VERIFIED, VERIFIED]),
     "local recipient beside": ([A, "=> joe <joe@home.example> R=local T=mail_spool"], [VERIFIED, None]),
@@ -209,10 +211,11 @@ def test_arrival_does_not_make_a_proof_older() -> None:
 def test_cutthrough_is_the_daemons() -> None:
     """A cutthrough delivery is made by a child of the daemon, so it proves, and needs, the settings of its start."""
     through = f'{numbered(1)} >> u@clear.example {RT} H=mx.clear.example [198.51.100.20] C="250 OK"'
+    done = f"{numbered(1)} Completed"
     proof = f"{numbered(2)} >> u@good.example {RT} {MX} {X13} CV=no"
     assert security((0, STARTED), (20_000, proof), (20_001, clear(3)))[1] is UNKNOWN
-    assert security((0, STARTED), (20_000, proof), (20_001, through), (40_000, proof))[1] is PLAINTEXT
-    assert security((0, STARTED), (20_000, SENT), (30_000, through), (60_000, SENT))[1] is UNKNOWN
+    assert security((0, STARTED), (20_000, proof), (20_001, through), (20_001, done), (40_000, proof))[1] is PLAINTEXT
+    assert security((0, STARTED), (20_000, SENT), (30_000, through), (30_000, done), (60_000, SENT))[1] is UNKNOWN
 
 
 FALLBACK = "TLS session: (gnutls_handshake): rxd alert: Internal error: delivering unencrypted to {} (not in {})"

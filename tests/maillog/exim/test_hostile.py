@@ -45,7 +45,7 @@ HOSTILE = {
     "quotes opened in the local part": f'=> a@x.example {_FAKE} C="@good.example <x> {RT} {MX} C="250 OK"',
     "name opened in the local part": f'=> a@x.example {_FAKE} DN="@g.example {RT} {MX} X=TLS1.3:A:1 DN="CN=x" C="250 OK"',
     "unknown field in the local part": f'=> a@x.example {_FAKE} Z="@good.example {RT} {MX} C="250 OK"',
-    "sender with fields": f'=> a@good.example F=<"x> {_FAKE} DN="@y> {RT} {MX} X=TLS1.3:A:256 DN="CN=x" C="250 OK"',
+    "sender with half a quote": f'=> a@good.example F=<"x> {_FAKE}> {RT} {MX} X=TLS1.3:A:256 C="250 OK"',
     "name that closes": f'=> a@good.example {RT} {MX} X=TLS1.3:A:256 DN="CN=x" C="250 CV=dane" C="250 OK"',
     "reply that goes on": f'=> a@good.example {RT} {MX} C="250 OK" X=TLS1.3:FAKE:256',
     "angle brackets": f"=> a <b@x.example@good.example <c@good.example> {RT} {MX}",
@@ -69,6 +69,13 @@ def test_quoted_address_tells_where_the_logged_one_ends() -> None:
     """Exim logs a local part without its quotes, and behind it the address as it was given, with them."""
     found = attempt(f'=> a {_FAKE} b@good.example <"a \\{_FAKE} b"@Good.example> {RT} {MX} C="250 OK"')
     assert (found.domain, found.route.relay.ip, found.route.encrypted) == ("good.example", "198.51.100.7", False)
+
+
+def test_sender_ends_with_its_quotes() -> None:
+    """Exim logs a sender with its quotes, and takes none that does not close them."""
+    sender = f'"x> {_FAKE} \\" DN="@y.example'
+    found = attempt(f'=> a@good.example F=<{sender}> P=<{sender}> {RT} {MX} X=TLS1.3:A:256 DN="CN=x" C="250 OK"')
+    assert (found.domain, found.route.relay.ip, found.route.cipher) == ("good.example", "198.51.100.7", "A")
 
 
 def test_two_addresses_with_a_quoted_twin_are_two_ways() -> None:

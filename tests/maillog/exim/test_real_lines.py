@@ -95,10 +95,37 @@ CASES = {
         "refused.example", None, Outcome.DEFERRED, NONE, None, Cause.UNRELATED, None),
     "4.100 refused connection with its host": Case(
         "== q@down.example R=dnslookup T=remote_smtp defer (Connection refused) H=mx1.down.example [203.0.113.16]",
-        "down.example", "mx1.down.example", Outcome.DEFERRED, UNKNOWN, None, Cause.UNRELATED),
+        "down.example", "mx1.down.example", Outcome.DEFERRED, NONE, None, Cause.UNRELATED),
+    "4.96 refused connection with its host, the other one without TLS": Case(
+        "== u@mix.example R=req T=req_smtp defer (111): Connection refused H=b.mix.example [203.0.113.14]",
+        "mix.example", "b.mix.example", Outcome.DEFERRED, NONE, None, Cause.UNRELATED),
+    "4.96 no connection, deliver_time": Case(
+        "== u@mix.example R=dnslookup T=remote_smtp defer (110): Connection timed out H=b.mix.example [203.0.113.14]:25 DT=3.001s",
+        "mix.example", "b.mix.example", Outcome.DEFERRED, NONE, None, Cause.UNRELATED),
+    "4.96 an empty line for a greeting": Case(
+        "== u@odd.example R=dnslookup T=remote_smtp defer (-19) H=mx.odd.example [203.0.113.14]: Malformed SMTP reply (an empty line) in response to initial connection",
+        "odd.example", "mx.odd.example", Outcome.DEFERRED, NONE, None, Cause.UNRELATED),
     "4.100 greylisted": Case(
         "== q@greylist.example R=dnslookup T=remote_smtp defer H=mx1.greylist.example [203.0.113.64]: SMTP error from remote mail server after RCPT TO:<q@greylist.example>: 450 4.2.0 Greylisted, see http://postgrey.example/help",
         "greylist.example", "mx1.greylist.example", Outcome.DEFERRED, UNKNOWN, None, Cause.UNRELATED),
+    "4.100.1 failed, no success notice": Case(
+        '** u@good.example F=<s@x.example> P=<s@x.example> R=dnslookup T=remote_smtp H=mx.good.example [203.0.113.6]:25 I=[192.0.2.1]:52338 PS=ese X=TLS1.3:ECDHE_SECP256R1__ECDSA_SECP256R1_SHA256__AES_256_GCM:256:SECP256R1 CV=yes DN="CN=mx.good.example" DSN=notpeer : SMTP error from remote mail server after RCPT TO:<u@good.example>: 550 5.1.1 no DT=0.000s',
+        "good.example", "mx.good.example", Outcome.BOUNCED, ENCRYPTED, Authentication.VERIFIED, Cause.UNRELATED),
+    "4.100.1 success notice asked for": Case(
+        '=> u@good.example R=dnslookup T=remote_smtp H=mx.good.example [203.0.113.52]:25 PS=ese X=TLS1.3:A:256:SECP256R1 CV=yes DN="CN=mx.good.example" L DSN=notpeer C="250 2.0.0 Ok" QT=0.028s DT=0.008s',
+        "good.example", "mx.good.example", Outcome.SENT, ENCRYPTED, Authentication.VERIFIED),
+    "4.100.1 further recipient of a cutthrough": Case(
+        '>> u@good.example R=dnslookup T=remote_smtp S=331 H=mx.good.example [203.0.113.133]:25 I=[192.0.2.1]:35904 PS= C="250 2.0.0 Ok" QT=0.002s DT=0.000s',
+        "good.example", "mx.good.example", Outcome.SENT, UNKNOWN),
+    "4.100 STARTTLS refused for now, tls_tempfail_tryclear = false": Case(
+        "== u@r454.example R=dnslookup T=remote_smtp defer H=mx.r454.example [203.0.113.195]: SMTP error from remote mail server after STARTTLS: 454 4.7.0 no",
+        "r454.example", "mx.r454.example", Outcome.DEFERRED, NONE, None, Cause.TLS_REFUSED),
+    "4.96 STARTTLS refused for now, tls_tempfail_tryclear = false": Case(
+        "== u@r454.example R=dnslookup T=remote_smtp defer (0) H=mx.r454.example [203.0.113.195]: SMTP error from remote mail server after STARTTLS: 454 4.7.0 no",
+        "r454.example", "mx.r454.example", Outcome.DEFERRED, NONE, None, Cause.TLS_REFUSED),
+    "4.96 closed on STARTTLS": Case(
+        "== u@hang.example R=dnslookup T=remote_smtp defer (-18) H=mx.hang.example [203.0.113.164]: Remote host closed connection in response to STARTTLS",
+        "hang.example", "mx.hang.example", Outcome.DEFERRED, NONE, None, Cause.TLS_HANDSHAKE),
     "4.100 host lookup": Case(
         "== q@broken-mx.example R=dnslookup defer: host lookup did not complete",
         "broken-mx.example", None, Outcome.DEFERRED, NONE, None, Cause.UNRELATED, None),

@@ -35,8 +35,8 @@ def doctor(*arguments: str | Path) -> Result:
         ("postfix-3.11-loglevel0/mail.log", "verify", 1, ["smtp_tls_loglevel"]),
         ("postfix-3.7-filter/mail.log", "encrypt", 0, ["local hop [127.0.0.1]:10024"]),
         ("postfix-3.7-smarthost/mail.log", "encrypt", 0, ["relay [smart.relay.example]:587"]),
-        ("exim-4.96/mainlog", "verify", 0, []),
-        ("exim-4.96-syslog/mail.log", "encrypt", 0, []),
+        ("exim-4.96/mainlog", "verify", 0, ["unknown mail of Exim"]),
+        ("exim-4.96-syslog/mail.log", "encrypt", 0, ["unknown mail of Exim on mail"]),
         ("exim-4.96-notlscipher/mainlog", "encrypt", 1, ["log_selector"]),
     ],
 )

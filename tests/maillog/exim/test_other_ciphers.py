@@ -1,0 +1,141 @@
+"""X= that is another session's: Exim writes the cipher of a connection it has at hand on lines that have none."""
+
+import json
+
+import pytest
+from tests.maillog.exim.samples import ID, SOURCE, numbered, read, record
+
+from maillog import Delivery, Evidence, Security
+from maillog.exim import deliveries, known_hosts
+from maillog.exim.deliveries import EximDeliveries
+
+RT = "R=dnslookup T=remote_smtp"
+X13 = "X=TLS1.3:ECDHE_SECP256R1__ECDSA_SECP256R1_SHA256__AES_256_GCM:256"
+MX1, MX2 = "H=mx1.half.example [203.0.113.1]", "H=mx2.half.example [203.0.113.2]"
+OK = 'C="250 2.0.0 Ok"'
+NAME = 'DN="CN=mx"'
+LATER = "SMTP error from remote mail server after RCPT TO:<u1@half.example>: 450 4.2.0 x"
+ENCRYPTED, PLAINTEXT, UNKNOWN = Security.ENCRYPTED, Security.PLAINTEXT, Security.UNKNOWN
+
+# As Exim 4.96 and 4.100.1 wrote them; mx1 did TLS and mx2 took its mail in clear, but where it is said otherwise.
+SEEN = {
+    "4.96, further message on a connection, then the next host": (
+        [
+            f"{MX1}: {LATER}",
+            f"=> u1@half.example {RT} {MX2} {X13} CV=no {OK}",
+            f"=> u2@half.example {RT} {MX1} {X13} CV=no {OK}",
+            f"-> u3@half.example {RT} {MX2} {X13} CV=no {OK}",
+        ],
+        [UNKNOWN] * 3,
+    ),
+    "4.96, one recipient": ([f"{MX1}: {LATER}", f"=> u1@half.example {RT} {MX2} {X13} CV=no {OK}"], [UNKNOWN]),
+    "4.96, a host beside a continued connection": (
+        [f"=> a@t.example {RT} {MX1}* {X13} CV=no {OK}", f"=> b@c.example {RT} {MX2} {X13} CV=no {OK}"],
+        [UNKNOWN] * 2,
+    ),
+    "4.100, clear first, the next host with TLS": (
+        [
+            f"{MX2} {LATER}",
+            f"=> u1@half.example {RT} {MX2} {X13} CV=yes {OK}",
+            f"=> u2@half.example {RT} {MX1} {X13} CV=yes {NAME} {OK}",
+        ],
+        [UNKNOWN, ENCRYPTED],
+    ),
+    "4.100, a connection in clear that is continued": ([f"=> u@c.example {RT} {MX2}* {X13} CV=no {OK}"], [UNKNOWN]),
+    "bounced": ([f"{MX1}: {LATER}", f"** u@c.example {RT} {MX2} {X13} CV=no: SMTP error x"], [UNKNOWN]),
+    "its own": ([f"=> u@c.example {RT} {MX1} {X13} CV=yes {OK}"], [ENCRYPTED]),
+    "its own, to several hosts": (
+        [f"=> a@t.example {RT} {MX1} {X13} CV=yes {OK}", f"=> b@u.example {RT} {MX2} {X13} CV=yes {OK}"],
+        [ENCRYPTED] * 2,
+    ),
+    "its own, after a refused connection": (
+        ["H=mx0.half.example [203.0.113.9] Connection refused", f"=> u@c.example {RT} {MX1} {X13} CV=yes {OK}"],
+        [ENCRYPTED],
+    ),
+    "with a name": ([f"{MX1}: {LATER}", f"=> u@c.example {RT} {MX2} {X13} CV=yes {NAME} {OK}"], [ENCRYPTED]),
+    "cutthrough": ([f"{MX1}: {LATER}", f">> u@c.example {RT} {MX2} {X13} CV=no {OK}"], [ENCRYPTED]),
+}
+
+
+@pytest.mark.parametrize(("lines", "expected"), SEEN.values(), ids=SEEN)
+def test_seen(lines: list[str], expected: list[Security]) -> None:
+    """A cipher that may be of another connection says nothing."""
+    found = read(*(f"{ID} {line}" for line in lines), f"{ID} Completed")
+    assert [one.tls.security for one in found] == expected
+
+
+CONTINUED = [f"{ID} => u@t.example {RT} {MX1}* {X13} CV=no {OK}", f"{ID} Completed"]
+OPENED = [f"{numbered(1)} => u@t.example {RT} {MX1} {X13} CV=yes {OK}", f"{numbered(1)} Completed"]
+CLEAR = [f"{numbered(2)} => u@t.example {RT} {MX1} {OK}", f"{numbered(2)} Completed"]
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        ([*OPENED, *CONTINUED], ENCRYPTED),
+        ([*CONTINUED, *OPENED], UNKNOWN),
+        ([*CLEAR, *OPENED, *CONTINUED], UNKNOWN),
+        ([*OPENED, *CLEAR, *CONTINUED], UNKNOWN),
+        (["exim 4.89 daemon started: pid=1", *CONTINUED], ENCRYPTED),
+        (["exim 4.96 daemon started: pid=1", *CONTINUED], UNKNOWN),
+    ],
+)
+def test_a_host_that_surely_did_tls_and_was_never_clear(texts: list[str], expected: Security) -> None:
+    """A further message on a connection is believed where all that is known of its host speaks for it."""
+    [found] = [one for one in read(*texts) if one.queue_id == ID]
+    assert found.tls.security is expected
+    assert found.tls.evidence is not Evidence.STATED or "4.89" in texts[0]
+
+
+def test_clear_text_is_forgotten_after_hours() -> None:
+    """A host that took mail in clear and does TLS since then is believed again."""
+
+    def at(seconds: float, texts: list[str]) -> list[tuple[float, str]]:
+        return [(seconds, text) for text in texts]
+
+    def said(later: float) -> Security:
+        texts = [*at(0, CLEAR), *at(later, OPENED), *at(later, CONTINUED)]
+        [found] = [one for one in read(*texts) if one.queue_id == ID]
+        return found.tls.security
+
+    assert said(known_hosts.REMEMBERED - 1) is UNKNOWN
+    assert said(known_hosts.REMEMBERED + 1) is ENCRYPTED
+
+
+def test_where_names_are_logged_a_cipher_without_one_is_another_sessions() -> None:
+    """Debian logs DN=. Then even a line that stands alone is doubted if it has none."""
+    named = [
+        f"{numbered(number)} {text}"
+        for number in range(deliveries.NAMES_ENOUGH)
+        for text in (f"=> u@t.example {RT} {MX1} {X13} CV=yes {NAME} {OK}", "Completed")
+    ]
+    alone = [f"{ID} => u@c.example {RT} {MX2} {X13} CV=no {OK}", f"{ID} Completed"]
+    assert read(*named[2:], *alone)[-1].tls.security is ENCRYPTED
+    assert read(*named, *alone)[-1].tls.security is UNKNOWN
+
+
+def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The host that was not seen for longest is forgotten."""
+    monkeypatch.setattr(known_hosts, "HOSTS_LIMIT", 3)
+    reader = EximDeliveries(SOURCE)
+    for number in range(9):
+        for text in (f"=> u@t.example {RT} H=mx [192.0.2.{number % 5}] {X13} {OK}", "Completed"):
+            reader.feed(record(f"{numbered(number)} {text}", number))
+    encrypted, clear = reader.carry()["hosts"]
+    assert (list(encrypted), clear) == (["192.0.2.1", "192.0.2.2", "192.0.2.3"], {})
+
+
+@pytest.mark.parametrize("lines", [lines for lines, _ in SEEN.values()], ids=SEEN)
+def test_a_cut_changes_nothing(lines: list[str]) -> None:
+    """Whose cipher it may be is carried on."""
+    texts = [*OPENED, *(f"{ID} {line}" for line in lines), f"{ID} Completed", *CONTINUED]
+    whole, parts, reader = EximDeliveries(SOURCE), list[object](), EximDeliveries(SOURCE)
+    expected = [found for text in texts for found in whole.feed(record(text))]
+    for text in texts:
+        state = json.loads(json.dumps(reader.carry()))
+        reader = EximDeliveries(SOURCE)
+        reader.restore(state)
+        parts += reader.feed(record(text))
+    assert parts == expected
+    assert all(isinstance(one, Delivery) for one in parts)
+    assert reader.carry() == whole.carry()

@@ -102,13 +102,17 @@ class OutboundLane:
         self, deliveries: PostfixDeliveries, process: Process, time: datetime, at: int, said: Sequence[str]
     ) -> _Sent | None:
         """Return the tally of a mail that the process sent over the session that it holds; None in other cases."""
-        _, _, queue_id, domain, name, request, tls, sent, reply = said
+        _, _, queue_id, domain, name, times, tls, sent, reply = said
         session = process.session
         if (
             session is None
             or session.summary is None
             or session.queue_id not in (None, queue_id)
-            or session.request not in (None, request)
+            or session.request is not None
+            or session.times not in (None, times)
+            or session.answer not in (None, reply[1:])
+            or session.summary.reused
+            or reply[-1:] != ")"
             or at - session.time > FIRST_SLACK
             or ">, " in reply
             or process.unclaimed
@@ -123,7 +127,7 @@ class OutboundLane:
         process.seen = at
         if process.queue_id != queue_id:
             process.queue_id, process.trouble, process.failed = queue_id, None, []
-        session.queue_id, session.request = queue_id, request
+        session.queue_id, session.times, session.answer = queue_id, times, reply[1:]
         if tally.stated is not None:
             deliveries.connections.opened(tally.stated, time, encrypted=True)
         return tally

@@ -1,5 +1,7 @@
 """Which delivery ran over TLS: the rules that tie lines together (one process, one request at a time)."""
 
+import json
+
 import pytest
 from tests.maillog.postfix.lines import (
     DELAYS,
@@ -58,6 +60,47 @@ class TestOneRequest:
         """More than 50 recipients are several requests; one without a summary is not certainly the first one's."""
         second = "delay=3, delays=0.02/1.5/0.2/0.05"
         assert between(tls(), to(), to(recipient="z@good.test", delays=second)) == ["encrypted", "unknown"]
+
+    @pytest.mark.parametrize(
+        "second",
+        [
+            to(status="status=sent (250 2.0.0 Ok: queued as ABC124)", recipient="z@good.test"),
+            to(delays="delay=0.23, delays=0.02/0.03/0.12/0.06", recipient="z@good.test"),
+            to(delays="delay=0.32, delays=0.02/0.03/0.22/0.05", recipient="z@good.test"),
+        ],
+        ids=["answer", "last time", "other times"],
+    )
+    def test_second_request_at_the_same_time(self, second: str) -> None:
+        """One answer ends a mail for all its recipients (smtp_proto.c:smtp_loop); another one is of another mail."""
+        assert between(tls(), to(), second) == ["encrypted", "unknown"]
+
+    @pytest.mark.parametrize("at", [1, 2, 3])
+    def test_answer_that_is_cut(self, at: int) -> None:
+        """A syslogd that cuts lines leaves more or less of the same answer, according to the address before it."""
+        whole = to(recipient="z@good.test")
+        cut = [to(status=OK[:end], recipient=f"{end}@good.test") for end in (-1, -5, -19)]
+        lines = [*cut[:at], whole, *cut[at:]]
+        assert between(tls(), *lines) == ["encrypted"] * 4
+
+    @pytest.mark.parametrize(("answer", "expected"), [(OK, "encrypted"), (OK.replace("ABC123", "ABC124"), "unknown")])
+    def test_answer_over_a_cut(self, answer: str, expected: str) -> None:
+        """The server's words are not kept from one piece of a log to the next; whether they are the same is known."""
+        at = Clock()
+        reader = LogReader(SETTINGS)
+        reader.read(log(at(START), at(tls(), 0), at(to(), 0)))
+        carry = json.loads(json.dumps(reader.carry()))
+        assert "queued" not in json.dumps(carry)
+        found = LogReader(SETTINGS, carry).read(log(at(to(status=answer, recipient="z@good.test"), 0))).deliveries
+        assert [delivery.tls.security for delivery in found] == [expected]
+
+    def test_connection_from_the_cache_for_the_second_request(self) -> None:
+        """A session that began in this process is no cached one: what came from the cache unannounced was clear."""
+        assert between(tls(), to(), to(use=2, recipient="z@good.test")) == ["encrypted", "plaintext"]
+
+    def test_fresh_connection_after_a_cached_one(self) -> None:
+        """Without conn_use= the session is not the cached one that was announced."""
+        lines = (tls(kind="reused"), to(use=2), to(recipient="z@good.test"))
+        assert between(*lines) == ["encrypted", "unknown"]
 
     def test_second_request_with_summary(self) -> None:
         """A new summary begins a new session."""

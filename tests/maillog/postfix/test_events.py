@@ -136,7 +136,7 @@ def test_fields() -> None:
     )
     found = attempt(line)
     assert found[:2] == (QID, "u@x.test")
-    assert (found.connection_use, found.request, found.setup, found.domain) == (3, "0/0.5", 1.7, "x.test")
+    assert (found.connection_use, found.times, found.setup, found.domain) == (3, "0/0.5/1.2", 1.7, "x.test")
 
 
 UNREADABLE = {

@@ -143,26 +143,34 @@ class Process:
         """
         Relate an attempt to the session, after :meth:`serves`.
 
-        The relay must agree in name, address and port; the session must have begun within the attempt; and the attempt
-        must be of the same delivery request as the session's first one. Two requests of one queue id (more than 50
-        recipients) may follow each other in one process. A use of the session that is not the first one has a summary
-        that says so.
+        The relay must agree in name, address and port; a connection from the cache is announced as such; the session
+        must have begun within the attempt; and the attempt must be of the same delivery request as the session's first
+        one. Two requests of one queue id (more than 50 recipients) may follow each other in one process: the second
+        one has a session of its own.
         """
         session = self.session
         if session is None:
             return Tie.SILENT
         if session.summary is None:
             return Tie.DOUBTFUL
-        cached = attempt.connection_use > 1
-        if session.peer != attempt.relay[:3] or (cached and not session.summary.reused):
-            self.session = None
-            return Tie.SILENT
-        if session.summary.reused and not cached:
-            return Tie.DOUBTFUL
-        slack = FIRST_SLACK if session.request is None and session.times is None else LATER_SLACK
+        if session.peer != attempt.relay[:3] or session.summary.reused is not (attempt.connection_use > 1):
+            return self._another(attempt)
+        first = session.request is None and session.times is None
+        slack = FIRST_SLACK if first else LATER_SLACK
         if not -LATER_SLACK <= time - session.time <= round(attempt.setup * SECOND) + slack:
             return Tie.DOUBTFUL
-        return Tie.HELD if session.carries(attempt) else Tie.DOUBTFUL
+        return Tie.HELD if session.carries(attempt) else self._another(attempt)
+
+    def _another(self, attempt: Attempt) -> Tie:
+        """
+        Note that an attempt was not carried by the session.
+
+        Which connection a failed one had is not told: conn_use= is counted from MAIL FROM on (``smtp_proto.c``).
+        """
+        if attempt.outcome is not Outcome.SENT and self.session and self.session.peer == attempt.relay[:3]:
+            return Tie.DOUBTFUL
+        self.session = None
+        return Tie.SILENT
 
 
 class Processes:

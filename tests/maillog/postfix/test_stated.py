@@ -165,3 +165,20 @@ class TestStated:
         at = Clock()
         lines = [at(START), at(to(tls="may")), at(to(QID2, tls="may:none"))]
         assert securities(*lines) == ["encrypted", "plaintext"]
+
+
+@pytest.mark.parametrize("stated", ["may/requiretls:none", None], ids=["stated", "not stated"])
+def test_requiretls_that_is_not_enforced(stated: str | None) -> None:
+    """What Postfix 3.12 says in front of an attempt that goes on all the same ends no session and is no failure."""
+    wanted = f"smtp[1]: {QID}: Sender requested REQUIRETLS, but"
+    delivery = deliveries(
+        *from_start(
+            f"{wanted} my configured TLS security level 'may' disables certificate matching. "
+            "The last attempted server was mx.good.test",
+            tls(),
+            f"{wanted} REQUIRETLS support was not offered by host mx.good.test[203.0.113.1]",
+            to(tls=stated),
+        )
+    )[1]
+    assert delivery.tls[:2] == (Security.ENCRYPTED, Authentication.TRUSTED)
+    assert delivery.result.earlier is None

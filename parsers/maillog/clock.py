@@ -44,6 +44,8 @@ class Clock:
 
     def without_year(self, stamp: str) -> datetime | None:
         """Return the time of ``Nov  3 10:00:00``: of the year that brings it nearest to the line before."""
+        if "." in stamp:
+            return self._reached(self._calendar_time(stamp))
         minute, seconds, last = stamp[:-2], _SECONDS.get(stamp[-2:]), self.last
         if minute == self._minute and seconds is not None and last and abs(last - self._minute_time) < _DAY:
             return self._reached(self._minute_time + seconds)

@@ -1,9 +1,9 @@
 """
 A line of a log -> a record: time, host, instance, program, process and text.
 
-Recognised by content: RFC 3164 (also as postlogd and busybox write it), RFC 3339 stamps of rsyslog, syslog-ng and
-``journalctl -o short-iso``, RFC 5424 with ``<PRI>``, the JSON of journald, and Exim's own main log, with and without
-process number, milliseconds and zone, by itself or inside any of these, in parts.
+Recognised by content: RFC 3164 (also as postlogd, busybox and ``journalctl -o short-precise`` write it), RFC 3339
+stamps of rsyslog, syslog-ng and ``journalctl -o short-iso``, RFC 5424 with ``<PRI>``, the JSON of journald, and Exim's
+own main log, with and without process number, milliseconds and zone, by itself or inside any of these, in parts.
 """
 
 import json
@@ -22,7 +22,7 @@ PARTS_MAX = 64
 PART_BYTES = 2_000
 
 _STAMP = re.compile(
-    rb"(?P<bsd>[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d)"
+    rb"(?P<bsd>[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d(?:\.\d{6})?)"
     rb"|(?P<iso>\d{4}-\d\d-\d\dT[\d:.,]{8,19}(?P<zone>Z|[+-]\d\d:?\d\d|))"
 )
 _HEAD = re.compile(

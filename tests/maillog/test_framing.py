@@ -55,6 +55,7 @@ FRAMES = {
     "with priority": f"<22>Nov  3 10:00:00 mail postfix/smtp[11]: {TEXT}",
     "RFC 3339": f"2026-11-03T10:00:00.000000+00:00 mail postfix/smtp[11]: {TEXT}",
     "RFC 3339, Z": f"2026-11-03T10:00:00Z mail postfix/smtp[11]: {TEXT}",
+    "short-precise": f"Nov 03 10:00:00.000000 mail postfix/smtp[11]: {TEXT}",
     "short-iso": f"2026-11-03T10:00:00+0000 mail postfix/smtp[11]: {TEXT}",
     "short-iso-precise": f"2026-11-03T10:00:00.000000+0000 mail postfix/smtp[11]: {TEXT}",
     "RFC 5424": f"<22>1 2026-11-03T10:00:00.000Z mail postfix/smtp 11 - - {TEXT}",

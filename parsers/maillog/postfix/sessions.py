@@ -65,6 +65,17 @@ class Session:
     answer: str | None = None
     """That answer, or a digest of it; None where no line has it whole."""
 
+    def leads_to(self, attempt: Attempt) -> bool:
+        """
+        Tell whether the session is with the server of an attempt: in name, address and port.
+
+        A connection is found in the cache by its address, too (``smtp_reuse.c:smtp_reuse_addr``). Then its summary has
+        the name that it was opened for, and relay= the name that is looked for now: many names lead to one provider.
+        """
+        if self.peer is None or self.summary is None:
+            return False
+        return self.peer[1:] == attempt.relay[1:3] and (self.summary.reused or self.peer.host == attempt.relay.host)
+
     def carries(self, attempt: Attempt) -> bool:
         """
         Tell whether an attempt is of the request that the session serves, as far as times and answers tell.
@@ -143,17 +154,17 @@ class Process:
         """
         Relate an attempt to the session, after :meth:`serves`.
 
-        The relay must agree in name, address and port; a connection from the cache is announced as such; the session
-        must have begun within the attempt; and the attempt must be of the same delivery request as the session's first
-        one. Two requests of one queue id (more than 50 recipients) may follow each other in one process: the second
-        one has a session of its own.
+        The relay must agree (see :meth:`Session.leads_to`); a connection from the cache is announced as such; the
+        session must have begun within the attempt; and the attempt must be of the same delivery request as the
+        session's first one. Two requests of one queue id (more than 50 recipients) may follow each other in one
+        process: the second one has a session of its own.
         """
         session = self.session
         if session is None:
             return Tie.SILENT
         if session.summary is None:
             return Tie.DOUBTFUL
-        if session.peer != attempt.relay[:3] or session.summary.reused is not (attempt.connection_use > 1):
+        if not session.leads_to(attempt) or session.summary.reused is not (attempt.connection_use > 1):
             return self._another(attempt)
         first = session.request is None and session.times is None
         slack = FIRST_SLACK if first else LATER_SLACK
@@ -167,7 +178,7 @@ class Process:
 
         Which connection a failed one had is not told: conn_use= is counted from MAIL FROM on (``smtp_proto.c``).
         """
-        if attempt.outcome is not Outcome.SENT and self.session and self.session.peer == attempt.relay[:3]:
+        if attempt.outcome is not Outcome.SENT and self.session and self.session.leads_to(attempt):
             return Tie.DOUBTFUL
         self.session = None
         return Tie.SILENT

@@ -22,6 +22,17 @@ from maillog import Authentication, Evidence, Security
 class TestReuse:
     """Connections from the cache."""
 
+    @pytest.mark.parametrize("stated", ["may?", None], ids=["stated", "not stated"])
+    def test_reused_under_another_name(self, stated: str | None) -> None:
+        """A connection is found by its address: the summary has the name of before, relay= the one of now."""
+        texts = from_start(tls("mx.customer.test[203.0.113.1]:25", kind="reused"), to(use=2, tls=stated))
+        assert deliveries(*texts)[1].tls[:3] == (Security.ENCRYPTED, Authentication.TRUSTED, Evidence.CORRELATED)
+
+    def test_reused_at_another_address(self) -> None:
+        """Another address or port is another connection."""
+        for relay in ("mx.good.test[203.0.113.9]:25", "mx.good.test[203.0.113.1]:26"):
+            assert between(tls(relay, kind="reused"), to(use=2)) == ["plaintext"]
+
     def test_reused_line(self) -> None:
         """A cached TLS connection is announced by "reused": encrypted, though tls= is undecided."""
         texts = from_start(tls(kind="reused"), to(use=2, tls="may?"))

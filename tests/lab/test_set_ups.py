@@ -1,4 +1,4 @@
-"""Set-ups that are less common: services of one's own, mail in many parts, levels of their own for some domains."""
+"""Set-ups that are less common: services of one's own, mail in many parts, kept connections, levels for some domains."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ plain unix - - n - - smtp -o smtp_tls_security_level=none
 verbose unix - - n - - smtp -v
 loud unix - - n - - smtp -o smtp_tls_loglevel=3
 parts unix - - n - - smtp -o smtp_connection_cache_on_demand=no
+keep unix - - n - 4 smtp
+    -o smtp_tls_connection_reuse=yes -o smtp_connection_cache_destinations=kept-1.example,kept-2.example
 strict unix - - n - - smtp
     -o smtp_tls_security_level=encrypt -o syslog_name=postfix/strict
 """
@@ -37,6 +39,12 @@ _IN_PARTS = (
     Case.simple("bulk-3.example", replace(GOOD, clear_every=3), _BULK),
     Case("bulk-robin.example", (Mx(10, "mx1.bulk-robin.example", (Address(GOOD), Address(CLEAR))),), _BULK),
 )
+_PROVIDER = (Mx(10, "mx.shared-kept.example", (Address(GOOD),)),)
+# One address under two names: a connection that was opened under one may be used under the other.
+_KEPT = (
+    Case("kept-1.example", _PROVIDER, Traffic(40, bursts=4)),
+    Case("kept-2.example", _PROVIDER, Traffic(40, bursts=4), aliased=True),
+)
 
 
 def _set_up(cases: tuple[Case, ...]) -> Setup:
@@ -46,10 +54,11 @@ def _set_up(cases: tuple[Case, ...]) -> Setup:
         return "".join(f"{case.domain} {over[number % len(over)]}{end}\n" for number, case in enumerate(cases))
 
     parts = "".join(f"{case.domain} parts:\n" for case in _IN_PARTS)
+    kept = "".join(f"{case.domain} keep:\n" for case in _KEPT)
     return (
         VARIANTS["postfix-3.7"]
         .setup.with_services(_SERVICES)
-        .with_map("transport", spread(_TRANSPORTS, ":") + parts)
+        .with_map("transport", spread(_TRANSPORTS, ":") + parts + kept)
         .setting("transport_maps", "texthash:/etc/postfix/transport")
         .setting("parts_destination_recipient_limit", "2")
         .setting("parts_destination_concurrency_limit", "1")
@@ -67,7 +76,7 @@ def test_every_line_is_true(tmp_path: Path) -> None:
     drawn = random_cases(71, 40)
     setup = _set_up(drawn)
     require_root(setup.root)
-    result = run_scenario(make_scenario(7, 10, (*drawn, *_IN_PARTS)), setup, tmp_path / "run")
+    result = run_scenario(make_scenario(7, 10, (*drawn, *_IN_PARTS, *_KEPT)), setup, tmp_path / "run")
     lines = list(sent_lines(result.log, result.truth, tmp_path))
     assert [line for line in lines if line.said not in (line.saw, "unknown")] == []
     assert [line.text for reading in read_log(str(result.log)) for line in reading.unread] == []

@@ -1,4 +1,4 @@
-"""Set-ups that are less common: services of one's own, mail in many parts, kept connections, levels for some domains."""
+"""Set-ups that are less common: services of one's own, mail in parts, kept connections, levels for some domains."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from maillog.postfix.deliveries import PostfixDeliveries, encrypted, relay_key
 from maillog.postfix.events import Attempt, Handshake, Peer, read_event
 from maillog.postfix.grammar import Summary, TlsStatus
 from maillog.postfix.lane_lines import OUTBOUND, Head
-from maillog.postfix.sessions import FIRST_SLACK, MAX_IDLE, Process, Session
+from maillog.postfix.sessions import FIRST_SLACK, LATER_SLACK, MAX_IDLE, Process, Session
 from maillog.tallies import Tallies, Tally, bounded
 
 _ANY_TIME = datetime.min.replace(tzinfo=UTC)
@@ -113,7 +113,7 @@ class OutboundLane:
             or session.answer not in (None, reply[1:])
             or session.summary.reused
             or reply[-1:] != ")"
-            or at - session.time > FIRST_SLACK
+            or not -LATER_SLACK <= at - session.time <= FIRST_SLACK
             or ">, " in reply
             or process.unclaimed
             or (process.failed and process.queue_id == queue_id)

@@ -18,7 +18,8 @@ the edge is judged by itself: it is believed to be clear only if it is short (``
 and does not contradict what is known of its relays. Everything else is ``unknown``.
 
 Contradiction: several relays that did TLS while logging was on fall silent together. Then logging was off (or somebody
-strips STARTTLS from all our sessions); the log cannot tell which, so nothing is said.
+strips STARTTLS from all our sessions); the log cannot tell which, so nothing is said, neither then nor of what the
+processes that were born between the two proofs do later.
 """
 
 from collections import deque
@@ -58,6 +59,8 @@ class TlsLogging:
         self._first_birth: int | None = None
         self._last_birth = -1
         self._born_before = -1
+        self._doubtful: tuple[int, int] | None = None
+        """The births between these two are of a time when logging was off, as it seems."""
         self._first_proof: datetime | None = None
         self._last_proof: datetime | None = None
         self._encrypted: dict[str, None] = {}
@@ -70,7 +73,7 @@ class TlsLogging:
         """
         if self._proven(born):
             return [delivery]
-        if born <= self._born_before:
+        if born <= self._born_before or self._is_doubtful(born):
             return [_unknown(delivery)]
         silent = Silent(born, relay, delivery)
         if self._first_birth is not None and born < self._first_birth:
@@ -88,10 +91,11 @@ class TlsLogging:
             self._remember(relay)
         if self._proven(born):
             return []
+        gap = (self._last_birth, born) if born > self._last_birth else (born, self._first_birth or born)
         self._first_birth = born if self._first_birth is None else min(self._first_birth, born)
         self._last_birth = max(self._last_birth, born)
         self._first_proof = self._first_proof or time
-        return self._release() if self._before or self._after else []
+        return self._release(gap) if self._before or self._after else []
 
     def boundary(self, last_birth: int = -1) -> list[Delivery]:
         """
@@ -103,6 +107,7 @@ class TlsLogging:
         self._before.clear()
         self._after.clear()
         self._first_birth, self._last_birth, self._born_before = None, -1, last_birth
+        self._doubtful = None
         self._first_proof = self._last_proof = None
         return decided
 
@@ -111,7 +116,11 @@ class TlsLogging:
         return [*self._edge(self._before, self._first_proof), *self._edge(self._after, self._last_proof)]
 
     def _proven(self, born: int) -> bool:
-        return self._first_birth is not None and self._first_birth <= born <= self._last_birth
+        within = self._first_birth is not None and self._first_birth <= born <= self._last_birth
+        return within and not self._is_doubtful(born)
+
+    def _is_doubtful(self, born: int) -> bool:
+        return self._doubtful is not None and self._doubtful[0] < born < self._doubtful[1]
 
     def _remember(self, relay: str) -> None:
         self._encrypted.pop(relay, None)
@@ -119,14 +128,17 @@ class TlsLogging:
         if len(self._encrypted) > RELAYS_KNOWN:
             del self._encrypted[next(iter(self._encrypted))]
 
-    def _release(self) -> list[Delivery]:
-        """Take out and judge what the new proof covers."""
+    def _release(self, gap: tuple[int, int]) -> list[Delivery]:
+        """Take out and judge what the new proof covers; ``gap``: between which births there was no proof so far."""
         waiting = [*self._before, *self._after]
         first = self._first_birth or 0
         covered = [silent for silent in waiting if self._proven(silent.born)]
         self._before = [silent for silent in waiting if silent.born < first]
         self._after = deque(silent for silent in waiting if silent.born > self._last_birth)
         clear = self._contradictions(covered) < CONTRADICTIONS
+        if not clear:
+            known = self._doubtful or gap
+            self._doubtful = (min(known[0], gap[0]), max(known[1], gap[1]))
         return [silent.delivery if clear else _unknown(silent.delivery) for silent in covered]
 
     def _expire(self, now: datetime) -> list[Delivery]:
@@ -158,6 +170,7 @@ class TlsLogging:
             "before": [[born, relay, delivery_to_json(delivery)] for born, relay, delivery in self._before],
             "after": [[born, relay, delivery_to_json(delivery)] for born, relay, delivery in self._after],
             "births": [self._first_birth, self._last_birth, self._born_before],
+            "doubtful": self._doubtful,
             "proofs": [time and time.isoformat() for time in (self._first_proof, self._last_proof)],
             "encrypted": list(self._encrypted),
         }
@@ -174,6 +187,8 @@ class TlsLogging:
         self._before = [_silent(value) for value in state["before"]]
         self._after = deque(_silent(value) for value in state["after"])
         self._first_birth, self._last_birth, self._born_before = state["births"]
+        doubtful = state.get("doubtful")  # states of versions before know none
+        self._doubtful = doubtful and (doubtful[0], doubtful[1])
         self._first_proof, self._last_proof = (
             datetime.fromisoformat(time) if time else None for time in state["proofs"]
         )

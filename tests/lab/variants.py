@@ -12,6 +12,8 @@ from tests.lab.scenario import LMTP_HOST, LMTP_PORT, SMARTHOST
 _POSTFIX = Setup("postfix-bookworm")
 # Debian sid's Postfix has no Berkeley DB any more.
 _NEW_POSTFIX = Setup("postfix-sid", (("smtp_tls_session_cache_database", "lmdb:${data_directory}/smtp_scache"),))
+BUILT_ROOT = "postfix-3.12"
+"""No Debian has it: whoever wants to run it builds it."""
 _EXIM = Setup("exim-bookworm")
 _NO_TLS_LOGGING = "+smtp_protocol_error +smtp_syntax_error -tls_cipher -tls_certificate_verified -tls_peerdn"
 
@@ -78,6 +80,11 @@ VARIANTS = {
         _keeping_connections(_NEW_POSTFIX).setting("smtp_tls_loglevel", "0"),
         "The same with `smtp_tls_loglevel = 0`: only `tls=` tells.",
         CASES,
+    ),
+    "postfix-3.12": Variant(
+        Setup(BUILT_ROOT),
+        "Postfix 3.12-20260821, a snapshot of the version in the making, built from its source with OpenSSL 3.0 and "
+        "put over the Postfix of a copy of the Debian 12 root, in the same folders. `make lab` has no such root.",
     ),
     "exim-4.96": Variant(_EXIM, "Exim 4.96 (GnuTLS), Debian's log_selector, its own main log.", CASES),
     "exim-4.96-notlscipher": Variant(

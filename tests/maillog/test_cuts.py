@@ -7,7 +7,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.maillog.ways import counted, told
 
@@ -117,6 +117,7 @@ logs = st.one_of(lines(["bsd"]), lines(["iso"]), lines(["main"]), lines(["bsd"] 
 
 @settings(deadline=None, max_examples=300)
 @given(logs, moments, st.lists(st.integers(0, 10_000), max_size=4))
+@example([Line(0, "bsd", "tls"), Line(-3540, "bsd", "sent"), Line(0, "bsd", "sent")], MOMENTS["end of summer time"], [])
 def test_no_cut_moves_a_time(some: list[Line], moment: datetime, cuts: list[int]) -> None:
     """Cut or whole, through the lanes or not, listed or counted: it is the same."""
     text = log_of(some, moment)

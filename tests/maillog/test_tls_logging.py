@@ -84,6 +84,18 @@ class TestProofs:
             logging.silent(delivery(), 2, relay)
         assert told(logging.proof(3, NOON, "z")) == [UNKNOWN] * 4
 
+    def test_born_while_logging_was_off(self) -> None:
+        """What these processes send later, or another one that was born then, is not known either."""
+        logging = TlsLogging()
+        for relay in "abc":
+            logging.proof(1, NOON, relay)
+        for relay in "abc":
+            logging.silent(delivery(), 3, relay)
+        logging.proof(5, NOON, "z")
+        assert [told(logging.silent(delivery(), born, "d")) for born in range(1, 6)] == [
+            [CLEAR], [UNKNOWN], [UNKNOWN], [UNKNOWN], [CLEAR]
+        ]  # fmt: skip
+
     def test_one_falls_silent(self) -> None:
         """A single relay that stops to offer TLS is seen."""
         logging = TlsLogging()

@@ -52,8 +52,8 @@ class Attempt(NamedTuple):
     relay: Relay
     connection_use: int
     """1 for a fresh connection (``conn_use=`` stands from the second use)."""
-    request: str
-    """The b and c parts of ``delays=``: alike for all recipients of one delivery request."""
+    times: str
+    """The b, c and d parts of ``delays=``."""
     setup: float
     """Seconds in c and d: the attempt's session began at most so long before the line."""
     tls_status: TlsStatus | None
@@ -61,6 +61,8 @@ class Attempt(NamedTuple):
     outcome: Outcome
     reason: Reason | None
     """None for ``sent``."""
+    answer: str | None
+    """What the server said at the end of a mail that was sent, where the line has it whole."""
 
 
 class Trouble(NamedTuple):
@@ -310,12 +312,13 @@ def _attempt(queue_id: str, text: str, *, local: bool) -> Event | Unread:
         domain_of(found["recipient"]),
         _relay(found["host"], found["address"], found["port"], local=local),
         int(found["use"] or 1),
-        f"{found['b']}/{found['c']}",
+        f"{found['b']}/{found['c']}/{found['d']}",
         _seconds(found["c"]) + _seconds(found["d"]),
         tls_status,
         found["dsn"],
         outcome,
         None if outcome is Outcome.SENT else _reason(reason.removeprefix("(")),
+        reason if outcome is Outcome.SENT and reason.endswith(")") else None,
     )
 
 

@@ -197,6 +197,12 @@ _WHYS = (
     _Why("server unavailable or unable to receive mail", "smtp/smtp_connect.c", Reason(Cause.POLICY, _BEFORE)),
     _Why("Sender requested REQUIRETLS, but", "smtp/smtp_proto.c, smtp_connect.c, since 3.11",
          Reason(Cause.POLICY, _BEFORE)),
+    # In front of an attempt that goes on all the same: to a host without REQUIRETLS, or without a look at certificates.
+    _Why("Sender requested REQUIRETLS, but REQUIRETLS support was not offered by host H[A]",
+         "smtp/smtp_proto.c:smtp_helo, since 3.11", Reason(Cause.UNRELATED, _BEFORE, ends_session=False)),
+    _Why("Sender requested REQUIRETLS, but my configured TLS security level",
+         "smtp/smtp_connect.c:smtp_get_effective_tls_level, since 3.11",
+         Reason(Cause.POLICY, _BEFORE, ends_session=False)),
     _Why("REQUIRETLS policy configuration error", "smtp/smtp_connect.c, since 3.11", Reason(Cause.TLS_LOCAL, _BEFORE)),
     _Why("lost connection with H[A] while receiving the STARTTLS response", "smtp/smtp_trouble.c:smtp_stream_except",
          Reason(Cause.TLS_HANDSHAKE, _BEFORE)),

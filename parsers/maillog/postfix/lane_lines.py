@@ -21,7 +21,7 @@ _HEAD = re.compile(
 _SMTP = (
     r"smtp\[(\d{1,10})\]: ([AUTV][a-z]+ TLS connection .*"
     r'|(?:((?=[A-Za-z]{0,32}\d)[0-9A-Za-z]{5,32}): to=<[^@<>"\n]*@([^@<>"\n]*)>, (?:orig_to=<[^<>"\n]*>, )?'
-    r"relay=([^,\n]*), delay=[\d.]+, delays=[\d.]+/([\d.]+/[\d.]+)/[\d.]+, (?:tls=([^\s,]+), )?"
+    r"relay=([^,\n]*), delay=[\d.]+, delays=[\d.]+/([\d.]+/[\d.]+/[\d.]+), (?:tls=([^\s,]+), )?"
     r"(dsn=\d\.\d{1,3}\.\d{1,3}, status=sent)( .*)?(?!.)|.*))"
 )
 # All of smtpd(8) that is not in OTHERS, and what qmgr(8) says when it begins with a mail.
@@ -38,14 +38,14 @@ _QMGR = (
 # As many groups that never match, for a lane of one direction.
 _NO_SMTPD, _NO_QMGR = ("(?!)" + "()" * re.compile(one).groups for one in (_SMTPD, _QMGR))
 
-STAMP, TAG, SAID, BEGUN, CLIENT, QUEUED, MAIL, SENDER, PID, LINE, QUEUE_ID, DOMAIN, RELAY, REQUEST, TLS, SENT, REPLY = (
+STAMP, TAG, SAID, BEGUN, CLIENT, QUEUED, MAIL, SENDER, PID, LINE, QUEUE_ID, DOMAIN, RELAY, TIMES, TLS, SENT, REPLY = (
     range(17)
 )
 """
 Where the fields stand.
 
 Of smtpd(8) its tag, what it said, and if a mail begins its queue id and client. Of qmgr(8) all, queue id and sender. Of
-smtp(8) process, line, and if it is of the common kind queue id, domain, relay, request, TLS, DSN and status, reply.
+smtp(8) process, line, and if it is of the common kind queue id, domain, relay, times, TLS, DSN and status, reply.
 """
 OUTBOUND = slice(PID, None)
 """The fields of smtp(8), which a lane for inbound mail has not."""

@@ -16,7 +16,7 @@ from maillog.postfix.deliveries import PostfixDeliveries, encrypted, relay_key
 from maillog.postfix.events import Attempt, Handshake, Peer, read_event
 from maillog.postfix.grammar import Summary, TlsStatus
 from maillog.postfix.lane_lines import OUTBOUND, Head
-from maillog.postfix.sessions import FIRST_SLACK, MAX_IDLE, Process, Session
+from maillog.postfix.sessions import FIRST_SLACK, LATER_SLACK, MAX_IDLE, Process, Session
 from maillog.tallies import Tallies, Tally, bounded
 
 _ANY_TIME = datetime.min.replace(tzinfo=UTC)
@@ -102,14 +102,18 @@ class OutboundLane:
         self, deliveries: PostfixDeliveries, process: Process, time: datetime, at: int, said: Sequence[str]
     ) -> _Sent | None:
         """Return the tally of a mail that the process sent over the session that it holds; None in other cases."""
-        _, _, queue_id, domain, name, request, tls, sent, reply = said
+        _, _, queue_id, domain, name, times, tls, sent, reply = said
         session = process.session
         if (
             session is None
             or session.summary is None
             or session.queue_id not in (None, queue_id)
-            or session.request not in (None, request)
-            or at - session.time > FIRST_SLACK
+            or session.request is not None
+            or session.times not in (None, times)
+            or session.answer not in (None, reply[1:])
+            or session.summary.reused
+            or reply[-1:] != ")"
+            or not -LATER_SLACK <= at - session.time <= FIRST_SLACK
             or ">, " in reply
             or process.unclaimed
             or (process.failed and process.queue_id == queue_id)
@@ -123,7 +127,7 @@ class OutboundLane:
         process.seen = at
         if process.queue_id != queue_id:
             process.queue_id, process.trouble, process.failed = queue_id, None, []
-        session.queue_id, session.request = queue_id, request
+        session.queue_id, session.times, session.answer = queue_id, times, reply[1:]
         if tally.stated is not None:
             deliveries.connections.opened(tally.stated, time, encrypted=True)
         return tally

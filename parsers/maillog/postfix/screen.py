@@ -33,7 +33,8 @@ OTHERS = (
 )
 # The stamp is spelt out: a looser one would let an address further on in a line pass for the tag.
 _OF_OTHERS = re.compile(
-    rb"(?:<\d{1,3}>)?(?:[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT[\d:.,]{8,19}(?:Z|[+-]\d\d:?\d\d)?)"
+    rb"(?:<\d{1,3}>)?"
+    rb"(?:[A-Z][a-z]{2} [ \d]?\d \d\d:\d\d:\d\d(?:\.\d{1,9})?|\d{4}-\d\d-\d\dT[\d:.,]{8,19}(?:Z|[+-]\d\d:?\d\d)?)"
     rb" [^\s\[\]]{1,300} (?:[a-z0-9]{1,10}\.[a-z]{1,7} )?[^\s\[\]:]{1,128}/(?:" + OTHERS.encode() + rb")"
 )
 

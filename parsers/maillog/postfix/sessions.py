@@ -9,8 +9,9 @@ two requests; after ``max_idle`` (100 s) without work it leaves, and its number 
 
 from dataclasses import dataclass, field, fields
 from enum import Enum, auto
+from zlib import crc32
 
-from maillog.model import Authentication, Cause, JsonValue
+from maillog.model import Authentication, Cause, JsonValue, Outcome, Scope
 from maillog.postfix.events import Attempt, Peer
 from maillog.postfix.grammar import Summary
 
@@ -58,7 +59,42 @@ class Session:
     queue_id: str | None = None
     """The request that the session serves; None until the first line that names one."""
     request: str | None = None
-    """The attempt's b/c delays: alike for all recipients of one request."""
+    """The b and c delays of an attempt that failed: alike for all recipients of one request."""
+    times: str | None = None
+    """The b, c and d delays of what was sent: alike for all recipients, as one answer of the server ends the mail."""
+    answer: str | None = None
+    """That answer, or a digest of it; None where no line has it whole."""
+
+    def leads_to(self, attempt: Attempt) -> bool:
+        """
+        Tell whether the session is with the server of an attempt: in name, address and port.
+
+        A connection is found in the cache by its address, too (``smtp_reuse.c:smtp_reuse_addr``). Then its summary has
+        the name that it was opened for, and relay= the name that is looked for now: many names lead to one provider.
+        """
+        if self.peer is None or self.summary is None:
+            return False
+        return self.peer[1:] == attempt.relay[1:3] and (self.summary.reused or self.peer.host == attempt.relay.host)
+
+    def carries(self, attempt: Attempt) -> bool:
+        """
+        Tell whether an attempt is of the request that the session serves, as far as times and answers tell.
+
+        Times have two digits, so those of the next request may be the same; its answer hardly is. In LMTP each
+        recipient has an answer of its own (``smtp_proto.c:smtp_loop``, SMTP_STATE_DOT).
+        """
+        request = _request_of(attempt.times)
+        if self.request not in (None, request) or (self.times and _request_of(self.times) != request):
+            return False
+        if attempt.outcome is not Outcome.SENT or attempt.relay.scope is Scope.LOCAL:
+            self.request = request
+            return True
+        if self.times not in (None, attempt.times):
+            return False
+        if self.answer and attempt.answer and self.answer not in (attempt.answer, _digest(attempt.answer)):
+            return False
+        self.times, self.answer = attempt.times, self.answer or attempt.answer
+        return True
 
 
 @dataclass(slots=True)
@@ -118,25 +154,34 @@ class Process:
         """
         Relate an attempt to the session, after :meth:`serves`.
 
-        The relay must agree in name, address and port; the session must have begun within the attempt; and the attempt
-        must be of the same delivery request as the session's first one. Two requests of one queue id (more than 50
-        recipients) may follow each other in one process.
+        The relay must agree (see :meth:`Session.leads_to`); a connection from the cache is announced as such; the
+        session must have begun within the attempt; and the attempt must be of the same delivery request as the
+        session's first one. Two requests of one queue id (more than 50 recipients) may follow each other in one
+        process: the second one has a session of its own.
         """
         session = self.session
         if session is None:
             return Tie.SILENT
         if session.summary is None:
             return Tie.DOUBTFUL
-        if session.peer != attempt.relay[:3]:
-            self.session = None
-            return Tie.SILENT
-        slack = FIRST_SLACK if session.request is None else LATER_SLACK
+        if not session.leads_to(attempt) or session.summary.reused is not (attempt.connection_use > 1):
+            return self._another(attempt)
+        first = session.request is None and session.times is None
+        slack = FIRST_SLACK if first else LATER_SLACK
         if not -LATER_SLACK <= time - session.time <= round(attempt.setup * SECOND) + slack:
             return Tie.DOUBTFUL
-        if session.request not in (None, attempt.request):
+        return Tie.HELD if session.carries(attempt) else self._another(attempt)
+
+    def _another(self, attempt: Attempt) -> Tie:
+        """
+        Note that an attempt was not carried by the session.
+
+        Which connection a failed one had is not told: conn_use= is counted from MAIL FROM on (``smtp_proto.c``).
+        """
+        if attempt.outcome is not Outcome.SENT and self.session and self.session.leads_to(attempt):
             return Tie.DOUBTFUL
-        session.request = attempt.request
-        return Tie.HELD
+        self.session = None
+        return Tie.SILENT
 
 
 class Processes:
@@ -226,6 +271,15 @@ def belongs(name: str | None, instance: str | None) -> bool:
     return instance is None or name == instance or (name or "").startswith(f"{instance}/")
 
 
+def _request_of(times: str) -> str:
+    return times.rpartition("/")[0]
+
+
+def _digest(answer: str) -> str:
+    """Return what is kept over a cut: the server's words are not."""
+    return f"#{crc32(answer.encode('utf-8', 'surrogatepass')):08x}"
+
+
 _PROCESS = tuple(one.name for one in fields(Process))
 _ALWAYS = ("born", "seen")
 _SESSION = tuple(one.name for one in fields(Session))
@@ -236,6 +290,8 @@ def _process_to_json(process: Process) -> JsonValue:
     value = {name: one for name in _PROCESS if (one := getattr(process, name)) or name in _ALWAYS}
     if process.session:
         value["session"] = {name: getattr(process.session, name) for name in _SESSION}
+        answer = process.session.answer
+        value["session"]["answer"] = _digest(answer) if answer and answer.startswith("(") else answer
     return value
 
 

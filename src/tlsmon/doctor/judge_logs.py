@@ -49,7 +49,12 @@ _LOGGERS: Final = {
     "forward": (
         "journald could not hand {count:,} lines on to syslog; they are in the journal only",
         "the command that feeds tlsmon, to read the journal itself",
-        ("journalctl -o json -t postfix/smtp -t postfix/qmgr --since today | tlsmon ingest -",),
+        (
+            (
+                "journalctl -o json -t postfix/smtp -t postfix/tlsproxy -t postfix/qmgr -t postfix/master "
+                "-t systemd-journald --since today | tlsmon ingest -"
+            ),
+        ),
         None,
     ),
 }

@@ -124,6 +124,21 @@ def _logging(found: Postfix, level: str) -> Iterator[Finding]:
         yield quiet(level)
 
 
+def _logging_by_peer(found: Postfix, _level: str) -> Iterator[Finding]:
+    """Since 3.12 servers can have log levels of their own: mail to one with level 0 would look like clear text."""
+    if found.value("smtp_tls_loglevel_maps") and not found.states_tls:
+        yield Finding(
+            Weight.MISSING,
+            "smtp_log_tls_feature_status",
+            "Some servers have a TLS log level of their own (smtp_tls_loglevel_maps). Where it is 0, encrypted mail to "
+            "them looks like mail in clear, because delivery lines do not say what they went over: "
+            "smtp_log_tls_feature_status is no.",
+            MAIN,
+            ("smtp_log_tls_feature_status = yes",),
+            RELOAD,
+        )
+
+
 def quiet(level: str) -> Finding:
     """Return the finding that a Postfix that writes ``tls=`` says nothing more about TLS."""
     weight = Weight.WARNING if level == "encrypt" else Weight.MISSING
@@ -239,7 +254,8 @@ def _services(found: Postfix, _level: str) -> Iterator[Finding]:
             yield Finding(
                 Weight.MISSING,
                 f"smtp_tls_loglevel of {service.name}",
-                f"Mail through the service {service.name} is logged without TLS: its line has -o smtp_tls_loglevel=0.",
+                f"Mail through the service {service.name} is logged without TLS: its line has -o smtp_tls_loglevel=0. "
+                "Unless it has a syslog_name of its own, its encrypted mail looks like mail in clear.",
                 f"{MASTER}, in place of that option",
                 ("  -o smtp_tls_loglevel=1",),
                 RELOAD,
@@ -273,7 +289,7 @@ def _lifetime(found: Postfix, _level: str) -> Iterator[Finding]:
 
 
 _RULES: Final[tuple[Callable[[Postfix, str], Iterator[Finding]], ...]] = (
-    *(_security_level, _logging, _services, _certificates),
+    *(_security_level, _logging, _logging_by_peer, _services, _certificates),
     *(_filters, _relay, _dane, _policy_table, _protocols, _lifetime),
 )
 

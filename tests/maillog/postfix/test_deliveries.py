@@ -1,5 +1,7 @@
 """Which delivery ran over TLS: the rules that tie lines together (one process, one request at a time)."""
 
+import json
+
 import pytest
 from tests.maillog.postfix.lines import (
     DELAYS,
@@ -55,9 +57,59 @@ class TestOneRequest:
         assert securities(at(START, 0), at(tls(), 0), *lines) == ["encrypted"] * 50
 
     def test_second_request_of_the_same_message(self) -> None:
-        """More than 50 recipients are several requests; one without a summary is not certainly the first one's."""
+        """More than 50 recipients are several requests, each with a session of its own, which would have a summary."""
         second = "delay=3, delays=0.02/1.5/0.2/0.05"
-        assert between(tls(), to(), to(recipient="z@good.test", delays=second)) == ["encrypted", "unknown"]
+        assert between(tls(), to(), to(recipient="z@good.test", delays=second)) == ["encrypted", "plaintext"]
+
+    def test_second_request_that_fails(self) -> None:
+        """Of an attempt that failed it is not told whether its session is the one before."""
+        failed = to(
+            status=deferred("host mx.good.test[203.0.113.1] said: 450 4.2.0 no (in reply to RCPT TO command)"),
+            delays="delay=3, delays=0.02/1.5/0.2/0.05", dsn="4.2.0",
+        )  # fmt: skip
+        assert between(tls(), to(), failed) == ["encrypted", "unknown"]
+
+    @pytest.mark.parametrize(
+        "second",
+        [
+            to(status="status=sent (250 2.0.0 Ok: queued as ABC124)", recipient="z@good.test"),
+            to(delays="delay=0.23, delays=0.02/0.03/0.12/0.06", recipient="z@good.test"),
+            to(delays="delay=0.32, delays=0.02/0.03/0.22/0.05", recipient="z@good.test"),
+        ],
+        ids=["answer", "last time", "other times"],
+    )
+    def test_second_request_at_the_same_time(self, second: str) -> None:
+        """One answer ends a mail for all its recipients (smtp_proto.c:smtp_loop); another one is of another mail."""
+        assert between(tls(), to(), second) == ["encrypted", "plaintext"]
+
+    @pytest.mark.parametrize("at", [1, 2, 3])
+    def test_answer_that_is_cut(self, at: int) -> None:
+        """A syslogd that cuts lines leaves more or less of the same answer, according to the address before it."""
+        whole = to(recipient="z@good.test")
+        cut = [to(status=OK[:end], recipient=f"{end}@good.test") for end in (-1, -5, -19)]
+        lines = [*cut[:at], whole, *cut[at:]]
+        assert between(tls(), *lines) == ["encrypted"] * 4
+
+    @pytest.mark.parametrize(("answer", "expected"), [(OK, "encrypted"), (OK.replace("ABC123", "ABC124"), "plaintext")])
+    def test_answer_over_a_cut(self, answer: str, expected: str) -> None:
+        """The server's words are not kept from one piece of a log to the next; whether they are the same is known."""
+        at = Clock()
+        reader = LogReader(SETTINGS)
+        reader.read(log(at(START), at(tls(), 0), at(to(), 0)))
+        carry = json.loads(json.dumps(reader.carry()))
+        assert "queued" not in json.dumps(carry)
+        reader = LogReader(SETTINGS, carry)
+        found = reader.read(log(at(to(status=answer, recipient="z@good.test"), 0))).deliveries + reader.held()
+        assert [delivery.tls.security for delivery in found] == [expected]
+
+    def test_connection_from_the_cache_for_the_second_request(self) -> None:
+        """A session that began in this process is no cached one: what came from the cache unannounced was clear."""
+        assert between(tls(), to(), to(use=2, recipient="z@good.test")) == ["encrypted", "plaintext"]
+
+    def test_fresh_connection_after_a_cached_one(self) -> None:
+        """Without conn_use= the session is not the cached one that was announced."""
+        lines = (tls(kind="reused"), to(use=2), to(recipient="z@good.test"))
+        assert between(*lines) == ["encrypted", "plaintext"]
 
     def test_second_request_with_summary(self) -> None:
         """A new summary begins a new session."""

@@ -136,7 +136,7 @@ def test_fields() -> None:
     )
     found = attempt(line)
     assert found[:2] == (QID, "u@x.test")
-    assert (found.connection_use, found.request, found.setup, found.domain) == (3, "0/0.5", 1.7, "x.test")
+    assert (found.connection_use, found.times, found.setup, found.domain) == (3, "0/0.5/1.2", 1.7, "x.test")
 
 
 UNREADABLE = {
@@ -165,13 +165,18 @@ NOT_OURS = {
     "warning: connect to private/tlsproxy service: Connection refused": LocalFault,
     'cannot load Certification Authority data, CAfile="/x": disabling TLS support': LocalFault,
     f"{QID}: enabling PIX workarounds: disable_esmtp for mx.good.test[203.0.113.1]:25": QueueLine,
-    f"{QID}: Sender requested REQUIRETLS, but REQUIRETLS support was not offered by host mx[1.2.3.4]": Trouble,
+    f"{QID}: Sender requested REQUIRETLS, but REQUIRETLS support was not offered by host mx[1.2.3.4]": QueueLine,
+    f"{QID}: Sender requested REQUIRETLS, but my configured TLS security level 'may' disables certificate matching. "
+    "The last attempted server was mx0.drawn-501-44.example": QueueLine,
+    f"{QID}: Sender requested REQUIRETLS, but no trusted server certificate was found. "
+    "The last attempted server was mx[1.2.3.4]": Trouble,
+    f"{QID}: Sender requested REQUIRETLS, but TLS service was not offered by host mx[1.2.3.4]": Trouble,
     f"{QID}: lost connection with mx.good.test[203.0.113.1] while sending DATA command": Trouble,
     "": Nothing,
 }
 
 
-@pytest.mark.parametrize(("text", "kind"), NOT_OURS.items(), ids=[text[:40] for text in NOT_OURS])
+@pytest.mark.parametrize(("text", "kind"), NOT_OURS.items(), ids=[text[:60] for text in NOT_OURS])
 def test_other_lines(text: str, kind: type) -> None:
     """Lines around the delivery."""
     assert type(event(text)) is kind

@@ -22,6 +22,17 @@ from maillog import Authentication, Evidence, Security
 class TestReuse:
     """Connections from the cache."""
 
+    @pytest.mark.parametrize("stated", ["may?", None], ids=["stated", "not stated"])
+    def test_reused_under_another_name(self, stated: str | None) -> None:
+        """A connection is found by its address: the summary has the name of before, relay= the one of now."""
+        texts = from_start(tls("mx.customer.test[203.0.113.1]:25", kind="reused"), to(use=2, tls=stated))
+        assert deliveries(*texts)[1].tls[:3] == (Security.ENCRYPTED, Authentication.TRUSTED, Evidence.CORRELATED)
+
+    def test_reused_at_another_address(self) -> None:
+        """Another address or port is another connection."""
+        for relay in ("mx.good.test[203.0.113.9]:25", "mx.good.test[203.0.113.1]:26"):
+            assert between(tls(relay, kind="reused"), to(use=2)) == ["plaintext"]
+
     def test_reused_line(self) -> None:
         """A cached TLS connection is announced by "reused": encrypted, though tls= is undecided."""
         texts = from_start(tls(kind="reused"), to(use=2, tls="may?"))
@@ -165,3 +176,20 @@ class TestStated:
         at = Clock()
         lines = [at(START), at(to(tls="may")), at(to(QID2, tls="may:none"))]
         assert securities(*lines) == ["encrypted", "plaintext"]
+
+
+@pytest.mark.parametrize("stated", ["may/requiretls:none", None], ids=["stated", "not stated"])
+def test_requiretls_that_is_not_enforced(stated: str | None) -> None:
+    """What Postfix 3.12 says in front of an attempt that goes on all the same ends no session and is no failure."""
+    wanted = f"smtp[1]: {QID}: Sender requested REQUIRETLS, but"
+    delivery = deliveries(
+        *from_start(
+            f"{wanted} my configured TLS security level 'may' disables certificate matching. "
+            "The last attempted server was mx.good.test",
+            tls(),
+            f"{wanted} REQUIRETLS support was not offered by host mx.good.test[203.0.113.1]",
+            to(tls=stated),
+        )
+    )[1]
+    assert delivery.tls[:2] == (Security.ENCRYPTED, Authentication.TRUSTED)
+    assert delivery.result.earlier is None

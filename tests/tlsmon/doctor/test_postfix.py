@@ -80,6 +80,14 @@ def test_postfix_3_11_says_it_on_each_line() -> None:
     assert "smtp_tls_security_level" in found(new + "compatibility_level = 3.6\n")
 
 
+def test_log_levels_of_single_servers() -> None:
+    """Since 3.12 a table may switch TLS logging off for some servers; then only tls= tells them from clear text."""
+    table = WELL + "mail_version = 3.12-20260821\nsmtp_tls_loglevel_maps = cidr:/etc/postfix/quiet\n"
+    assert found(table) == {}
+    (finding,) = found(table + "smtp_log_tls_feature_status = no\n").values()
+    assert (finding.weight, finding.lines) == (Weight.MISSING, ("smtp_log_tls_feature_status = yes",))
+
+
 @pytest.mark.parametrize("old", ["smtp_use_tls = yes", "smtp_enforce_tls = yes"])
 def test_older_settings(old: str) -> None:
     """The settings of Postfix 2.2 still switch TLS on."""

@@ -12,7 +12,12 @@ from typer.testing import CliRunner
 
 from tlsmon.cli.app import app
 
-SAMPLES = sorted(str(path) for path in (Path(__file__).parents[3] / "sample_logs").glob("*/*log"))
+# A report is of one week; that sample is not made with the others.
+SAMPLES = sorted(
+    str(path)
+    for path in (Path(__file__).parents[3] / "sample_logs").glob("*/*log")
+    if path.parent.name != "postfix-3.12"
+)
 RUNNER = CliRunner()
 
 pytestmark = pytest.mark.skipif(not shutil.which("pdftotext"), reason="needs poppler-utils")
@@ -20,7 +25,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("pdftotext"), reason="needs pop
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Return a store with all sample logs."""
+    """Return a store with the sample logs of one week."""
     place = str(tmp_path_factory.mktemp("samples") / "store")
     assert RUNNER.invoke(app, ["ingest", "--store", place, *SAMPLES]).exit_code == 0
     return place

@@ -9,6 +9,7 @@ from typing import Final
 
 from tlsmon.probe.connection import Connection, StoppedError, printable
 from tlsmon.probe.model import CouldNotTell, StsMode, StsPolicy
+from tlsmon.trust import verifying_context
 
 MAX_POLICY: Final = 64 << 10
 """RFC 8461, section 3.3, suggests 64 KB."""
@@ -114,7 +115,7 @@ def allows(policy: StsPolicy, host: str) -> bool:
 
 def policy_context(ca_file: str | None = None) -> ssl.SSLContext:
     """Return TLS settings that verify the policy host by its subjectAltName (section 3.3)."""
-    context = ssl.create_default_context(cafile=ca_file)
+    context = verifying_context(ca_file)
     context.hostname_checks_common_name = False
     return context
 

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from tlsmon.config import SettingError
 from tlsmon.errors import TlsmonError
+from tlsmon.trust import verifying_context
 
 _SECONDS: Final = 120
 _PORT: Final = 587
@@ -79,7 +80,7 @@ def by_smtp(message: EmailMessage, server: Server) -> None:
     try:
         with smtplib.SMTP(server.host, server.port, timeout=_SECONDS) as session:
             if server.starttls:
-                session.starttls(context=ssl.create_default_context())
+                session.starttls(context=verifying_context())
             if server.user:
                 session.login(server.user, server.password or "")
             refused = session.send_message(message)

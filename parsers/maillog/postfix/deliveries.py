@@ -134,8 +134,10 @@ class PostfixDeliveries:
         process = self._process(record, event.setup if isinstance(event, Attempt) else 0)
         match event:
             case Handshake():
+                self.whole.hears(record.time)
                 return list(self._handshake(record, process, event))
             case Attempt():
+                self.whole.hears(record.time)
                 process.serves(event.queue_id)
                 return list(self._attempt(record, process, event))
             case Trouble():

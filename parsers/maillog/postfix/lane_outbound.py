@@ -17,6 +17,7 @@ from maillog.postfix.events import Attempt, Handshake, Peer, read_event
 from maillog.postfix.grammar import Summary, TlsStatus
 from maillog.postfix.lane_lines import OUTBOUND, Head
 from maillog.postfix.sessions import FIRST_SLACK, LATER_SLACK, MAX_IDLE, Process, Session
+from maillog.postfix.whole import SECOND
 from maillog.tallies import Tallies, Tally, bounded
 
 _ANY_TIME = datetime.min.replace(tzinfo=UTC)
@@ -89,6 +90,8 @@ class OutboundLane:
         meeting, logging = self._meetings.get(line), deliveries.logging.get(self._tag)
         if meeting is None or logging is None:
             return None
+        if at // SECOND != deliveries.whole.second:
+            deliveries.whole.hears(time)
         peer, summary, relay = meeting
         process.seen = at
         process.session = Session(peer, summary, at)
@@ -124,6 +127,8 @@ class OutboundLane:
         tally = self._sent.get(alike) or self._new_tally(*alike)
         if tally is None or tally.peer != session.peer:
             return None
+        if at // SECOND != deliveries.whole.second:
+            deliveries.whole.hears(time)
         process.seen = at
         if process.queue_id != queue_id:
             process.queue_id, process.trouble, process.failed = queue_id, None, []

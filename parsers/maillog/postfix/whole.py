@@ -6,7 +6,10 @@ there on the log holds all of it, whatever was before.
 """
 
 from datetime import datetime, timedelta
+from math import log
+from typing import Final
 
+from maillog.counts import microseconds
 from maillog.model import JsonValue
 from maillog.postfix.sessions import belongs
 
@@ -15,6 +18,18 @@ _RESOLUTION = timedelta(seconds=1)
 # The longest interval that rsyslog drops lines for (imjournal; 5 s for imuxsock); it may never say that it ended.
 LOSS_LASTS = timedelta(minutes=10)
 _INSTANCES_LIMIT = 500
+
+SECOND: Final = 1_000_000
+# What is said of lost lines may stand in another file than the mail log. Then only the hole is seen: a log in which
+# nearly every second had a line, and then many in a row have none.
+_REMEMBERED = 60
+"""Seconds."""
+_BUSY = 45
+_SHORTEST = 4
+_IMPROBABLE = 14.0
+"""By chance such a hole comes once in a million times (e to the power of 14)."""
+_CLOCK_SET = 3_600
+_OUT_OF_ORDER = 60
 
 
 class Whole:
@@ -25,6 +40,10 @@ class Whole:
         self._since: datetime | None = None
         self._started: list[str | None] = []
         """Instances that started since then."""
+        self.second = 0
+        """The latest one that has a line."""
+        self._lines = 0
+        """Which of the seconds up to it have one: a bit each, the last bit for the latest."""
 
     def begins(self, time: datetime) -> None:
         """Note that there is a line of this time: the first one is where the log begins."""
@@ -42,6 +61,25 @@ class Whole:
         self._since = time + (LOSS_LASTS if lasting else timedelta())
         self._started.clear()
 
+    def hears(self, time: datetime) -> None:
+        """Note a line of smtp(8) about a session or a delivery; find out where there must have been more of them."""
+        second = microseconds(time) // SECOND
+        silence = second - self.second
+        if -_OUT_OF_ORDER < silence <= 0:
+            return
+        if not 0 < silence < _CLOCK_SET:  # the clock was set, or services have several
+            silence, self._lines = 1, 0
+        elif self._is_hole(silence):
+            self.loses(time, lasting=False)
+        self._lines = (self._lines << silence | 1) & ((1 << _REMEMBERED) - 1)
+        self.second = second
+
+    def _is_hole(self, silence: int) -> bool:
+        filled = self._lines.bit_count()
+        if filled < _BUSY or silence < _SHORTEST:
+            return False
+        return -silence * log((_REMEMBERED + 1 - filled) / (_REMEMBERED + 2)) > _IMPROBABLE
+
     def holds(self, instance: str | None, began: datetime) -> bool:
         """Tell whether all lines are there of an attempt of an instance that began at a time."""
         if self._since is None or began >= self._since + _RESOLUTION:
@@ -51,10 +89,12 @@ class Whole:
     def carry(self) -> JsonValue:
         """Return the state as JSON."""
         since = self._since and self._since.isoformat()
-        return {"begun": self.begun, "complete_since": since, "started": self._started}
+        heard = [self.second, self._lines]
+        return {"begun": self.begun, "complete_since": since, "started": self._started, "heard": heard}
 
     def restore(self, state: JsonValue) -> None:
         """Put back what :meth:`carry` gave; raises the errors of a wrong shape."""
         since = state["complete_since"]
         self.begun, self._since = state["begun"], since and datetime.fromisoformat(since)
         self._started = list(state.get("started", ()))  # states of versions before know none
+        self.second, self._lines = state.get("heard", (0, 0))

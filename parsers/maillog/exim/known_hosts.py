@@ -9,15 +9,16 @@ also in further messages on a connection without TLS). DN= comes from the sessio
 
 from datetime import datetime, timedelta
 
+from maillog.counts import microseconds
 from maillog.model import JsonValue
 
 HOSTS_LIMIT = 5_000
-REMEMBERED = int(timedelta(hours=6).total_seconds())
+REMEMBERED = timedelta(hours=6) // timedelta(microseconds=1)
 """Longer than a connection is kept."""
 
 
 class KnownHosts:
-    """The hosts that one Exim sent to, by address, each with the second when it was last seen so."""
+    """The hosts that one Exim sent to, by address, each with the microsecond when it was last seen so."""
 
     def __init__(self) -> None:
         self._encrypted: dict[str, int] = {}
@@ -47,11 +48,11 @@ class KnownHosts:
 
 def _remember(hosts: dict[str, int], ip: str, time: datetime) -> None:
     hosts.pop(ip, None)
-    hosts[ip] = int(time.timestamp())
+    hosts[ip] = microseconds(time)
     if len(hosts) > HOSTS_LIMIT:
         del hosts[next(iter(hosts))]
 
 
 def _lately(hosts: dict[str, int], ip: str, time: datetime) -> bool:
     seen = hosts.get(ip)
-    return seen is not None and abs(time.timestamp() - seen) <= REMEMBERED
+    return seen is not None and abs(microseconds(time) - seen) <= REMEMBERED

@@ -123,20 +123,20 @@ def held(rows: Rows) -> str | None:
     good, bad = (np.bincount(provider[rows.standing == what], minlength=size) > 0 for what in (GOOD, BAD))
     last = np.zeros(size, np.int64)
     np.maximum.at(last, provider[rows.telling], rows.found.last[rows.telling])
-    changing = rows.sessions(provider, rows.telling & (good & bad & _ends_badly(rows, provider))[provider])
+    mixed = rows.telling & (good & bad)[provider]
+    changing = rows.sessions(provider, mixed & _ends_badly(rows, provider, np.flatnonzero(mixed))[provider])
     return hold.of_sessions(
         {rows.providers[code]: items for code, items in changing.items()}, last[good | bad].tolist()
     )
 
 
-def _ends_badly(rows: Rows, provider: Numbers) -> npt.NDArray[np.bool_]:
+def _ends_badly(rows: Rows, provider: Numbers, which: Numbers) -> npt.NDArray[np.bool_]:
     """
-    Tell of which providers more than half of the sessions may be bad after a change; few are, and the rest is quick.
+    Tell of which providers, given their attempts, more than half of the sessions may be bad after a change; few are.
 
     Whatever the change is: of good sessions that ended after it at least one counts, and of bad ones at most all (see
     ``_since`` in :mod:`tlsmon.evidence.history`). So it is enough to count back from the end.
     """
-    which = np.flatnonzero(rows.telling)
     which = which[np.lexsort((-rows.found.last[which], provider[which]))]
     whose, last, attempts = provider[which], rows.found.last[which], rows.found.attempts[which]
     sure = (attempts > 1) | (rows.found.first[which] == last)

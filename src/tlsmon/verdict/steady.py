@@ -32,22 +32,36 @@ _SECURITIES: Final = {"encrypted": 0, "plaintext": 1, "unknown": 2}
 
 
 class Way(NamedTuple):
-    """The mail of one domain from one sender."""
+    """The mail of one domain from one sender; as columns, of all."""
 
-    mails: int
-    accepted: int
+    mails: Any
+    accepted: Any
     """By the level; of the others the log does not tell."""
-    hosts: int
-    first: int
-    last: int
-    bound: float
+    hosts: Any
+    first: Any
+    last: Any
+    bound: Any
     """``_UNTOLD`` where there is none."""
-    address: int
+    address: Any
 
-    def verdict(self, thresholds: Thresholds) -> Verdict:
-        """Return whether there is enough evidence."""
-        sure = self.bound != _UNTOLD and self.mails >= thresholds.min_mails and self.bound <= thresholds.max_share
-        return Verdict.SAFE if sure else Verdict.UNPROVEN
+
+class Total(NamedTuple):
+    """The mail of one domain; as columns, of all."""
+
+    domain: Any
+    ways: Any
+    """How many of them tell."""
+    mails: Any
+    accepted: Any
+    last: Any
+    bound: Any
+    """The greatest."""
+    min_mails: Any
+    """What is asked of each way."""
+    worst: Any
+    """The way to speak of: the first one that is not proven, or else the first."""
+    proven: Any
+    """Whether that one is."""
 
 
 class Steady:
@@ -70,6 +84,7 @@ class Steady:
         self._order = np.argsort(self._way, kind="stable")
         self._begin = starts(self._way[self._order])
         self._bound = self._bounds(bounds)
+        self._provider_of = {host: rows.provider_of(host) for host in rows.hosts}
 
     def domains(self) -> npt.NDArray[np.bool_]:
         """Tell of which domains nothing else has to be known."""
@@ -82,34 +97,57 @@ class Steady:
 
     def judgements(self, which: npt.NDArray[np.bool_]) -> Iterator[Judgement]:
         """Yield the judgements of steady domains."""
-        ways: dict[int, list[Way]] = defaultdict(list)
-        asked = which[self._domain]
-        for domain, *way in zip(*(column[asked].tolist() for column in (self._domain, *self._columns())), strict=True):
-            ways[domain].append(Way(*way))
+        ways = self._ways()
+        totals = self._totals(ways, np.flatnonzero(which[self._domain] & (ways.mails > 0)))
+        worst = zip(*(column[totals.worst].tolist() for column in ways), strict=True)
         hosts = self._hosts(which)
-        for domain, parts in ways.items():
-            yield self._judgement(self._rows.found.domains[domain], parts, hosts[domain])
+        rows = zip(*(column.tolist() for column in totals), strict=True)
+        for total, way in zip(map(Total._make, rows), map(Way._make, worst), strict=True):
+            yield self._judgement(total, way, hosts[total.domain])
 
-    def _judgement(self, name: str, ways: list[Way], hosts: list[HostCounts]) -> Judgement:
-        asked = self._thresholds if len(ways) == 1 else self._thresholds._replace(min_mails=0)
-        telling = [way for way in ways if way.mails]
-        worst = next((way for way in telling if way.verdict(asked) is Verdict.UNPROVEN), telling[0])
-        mails, accepted = sum(way.mails for way in telling), sum(way.accepted for way in telling)
-        bound = max(way.bound for way in telling)
-        verdict = worst.verdict(asked)
+    def _totals(self, ways: Way, telling: Numbers) -> Total:
+        """Return the sums by domain of ways with mail; a domain's stand side by side."""
+        begin = starts(self._domain[telling])
+        size = np.diff(begin, append=len(telling))
+        domain = self._domain[telling[begin]]
+        alone = np.bincount(self._domain, minlength=len(self._rows.found.domains))[domain] == 1
+        asked = np.where(alone, self._thresholds.min_mails, 0)
+        mails, accepted, bound, last = (
+            column[telling] for column in (ways.mails, ways.accepted, ways.bound, ways.last)
+        )
+        # What is not told is a bound of more than 1.
+        proven = (mails >= np.repeat(asked, size)) & (bound <= min(self._thresholds.max_share, 1.0))
+        doubtful = np.minimum.reduceat(np.where(proven, len(telling), np.arange(len(telling))), begin)
+        worst = np.where(doubtful < len(telling), doubtful, begin)
+        return Total(
+            domain,
+            size,
+            np.add.reduceat(mails, begin),
+            np.add.reduceat(accepted, begin),
+            np.maximum.reduceat(last, begin),
+            np.maximum.reduceat(bound, begin),
+            asked,
+            telling[worst],
+            proven[worst],
+        )
+
+    def _judgement(self, total: Total, worst: Way, hosts: list[HostCounts]) -> Judgement:
+        asked = self._thresholds._replace(min_mails=total.min_mails)
+        verdict = Verdict.SAFE if total.proven else Verdict.UNPROVEN
+        encrypted, plaintext, unknown = map(sum, zip(*(host[1:] for host in hosts), strict=True))
         return Judgement(
-            name,
-            verdict if mails >= self._thresholds.min_mails else Verdict.UNPROVEN,
-            mails,
-            sum(host.encrypted for host in hosts),
-            sum(host.plaintext for host in hosts),
-            sum(host.unknown for host in hosts),
-            Fates(delivered=accepted, unknown=mails - accepted),
-            None if bound == _UNTOLD else bound,
-            of_worst(tuple(self._reasons(worst, verdict, asked)), len(telling)) if self._explained else (),
+            self._rows.found.domains[total.domain],
+            verdict if total.mails >= self._thresholds.min_mails else Verdict.UNPROVEN,
+            total.mails,
+            encrypted,
+            plaintext,
+            unknown,
+            Fates(delivered=total.accepted, unknown=total.mails - total.accepted),
+            None if total.bound == _UNTOLD else total.bound,
+            of_worst(tuple(self._reasons(worst, verdict, asked)), total.ways) if self._explained else (),
             tuple(hosts),
-            max(way.last for way in telling),
-            tuple(sorted({self._rows.provider_of(host.host) for host in hosts})),
+            total.last,
+            tuple(sorted({self._provider_of[host.host] for host in hosts})),
         )
 
     def _reasons(self, way: Way, verdict: Verdict, asked: Thresholds) -> Iterator[str]:
@@ -122,12 +160,11 @@ class Steady:
         if verdict is Verdict.UNPROVEN and upper is not None:
             yield from too_few(way.mails, upper, asked)
 
-    def _columns(self) -> tuple[npt.NDArray[Any], ...]:
-        """Return the fields of the ways."""
+    def _ways(self) -> Way:
         found, rows, size = self._rows.found, self._rows, len(self._domain)
         mail, host = self._mail, rows.host[found.address]
         met = np.unique(combined([(self._way[mail], size), (host[mail], len(rows.hosts))])) // max(len(rows.hosts), 1)
-        return (
+        return Way(
             rows.sums(self._way, size, mail),
             rows.sums(self._way, size, mail & (rows.standing == GOOD)),
             np.bincount(met, minlength=size),

@@ -10,10 +10,11 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from itertools import chain, islice
-from typing import Any, Final, TypeAlias
+from itertools import chain
+from typing import Any, Final, TypeAlias, TypeVar
 
 Cell: TypeAlias = str | int | float | None
+_Row = TypeVar("_Row")
 
 _GAP: Final = "  "
 _CSV_END: Final = "\r\n"
@@ -62,6 +63,18 @@ def say_json(document: Any) -> None:
     sys.stdout.write("\n")
 
 
+def say_json_list(entries: Iterable[Any]) -> None:
+    """Print a JSON list, an entry on a line as it comes; also whole where the entries break off with an error."""
+    sys.stdout.write("[")
+    separator = "\n"
+    try:
+        for entry in entries:
+            sys.stdout.write(separator + json.dumps(entry))
+            separator = ",\n"
+    finally:
+        sys.stdout.write("\n]\n")
+
+
 def say_json_line(document: Any) -> None:
     """Print a JSON document on a line."""
     sys.stdout.write(json.dumps(document) + "\n")
@@ -87,13 +100,27 @@ def _json_value(value: Any) -> Iterator[str]:
 
 def say_csv(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
     """Print comma separated values (RFC 4180) with a header; what does not apply is empty."""
-    left = chain([header], rows)
-    while some := list(islice(left, _AT_ONCE)):
+    for some in _some(chain([header], rows)):
         text = _csv(some)
         # All at once, which is quick; only where there is more than the ends of lines to hide, cell by cell.
         if text.count(_CSV_END) > len(some) or not text.replace(_CSV_END, "").isprintable():
             text = _csv([printable(cell) if isinstance(cell, str) else cell for cell in row] for row in some)
         sys.stdout.write(text)
+
+
+def _some(rows: Iterable[_Row]) -> Iterator[list[_Row]]:
+    """Give rows some at a time; where they break off with an error, those that came before it first."""
+    some: list[_Row] = []
+    try:
+        for row in rows:
+            some.append(row)
+            if len(some) == _AT_ONCE:
+                yield some
+                some = []
+    except Exception:
+        yield some
+        raise
+    yield some
 
 
 def _csv(rows: Iterable[Sequence[Cell]]) -> str:

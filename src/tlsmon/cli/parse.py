@@ -10,7 +10,7 @@ from tlsmon import api, config
 from tlsmon.api import Direction
 from tlsmon.cli.formats import Format, TableJsonJsonlCsv
 from tlsmon.cli.options import Host, Internet, Logs, Timezone, UnreadFile
-from tlsmon.cli.output import say_columns, say_csv, say_json, say_json_line, tell
+from tlsmon.cli.output import say_columns, say_csv, say_json_line, say_json_list, tell
 from tlsmon.cli.unread import Counted, unread_sentence, unread_writer
 
 if TYPE_CHECKING:
@@ -77,9 +77,11 @@ def parse(
         rows = (_row(one) for one in found if direction is None or one.direction.value == direction)
         # Among rows of mail that was sent a column more would surprise those who read them by number.
         inbound_csv = format_ is Format.CSV and direction is Direction.INBOUND
-        (_inbound_csv if inbound_csv else _PRINTERS[format_])(rows)
-    if counted.lines:
-        tell(f"tlsmon: {unread_sentence(counted.lines)}")
+        try:
+            (_inbound_csv if inbound_csv else _PRINTERS[format_])(rows)
+        finally:  # also where a log breaks off
+            if counted.lines:
+                tell(f"tlsmon: {unread_sentence(counted.lines)}")
 
 
 def _row(delivery: "Delivery") -> dict[str, Any]:
@@ -109,7 +111,7 @@ def _json_lines(rows: Iterable[dict[str, Any]]) -> None:
 
 
 def _json(rows: Iterable[dict[str, Any]]) -> None:
-    say_json(list(rows))
+    say_json_list(rows)
 
 
 def _csv(rows: Iterable[dict[str, Any]]) -> None:

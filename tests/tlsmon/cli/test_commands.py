@@ -112,6 +112,20 @@ def test_parse_json_lines(run: Run) -> None:
     assert (header.split(","), len(rows)) == (list(DELIVERY), 3)
 
 
+@pytest.mark.parametrize("format_", ["table", "csv", "json", "jsonl"])
+def test_a_log_that_breaks_off(run: Run, tmp_path: Path, format_: str) -> None:
+    """What could be read of it is printed, however few rows that are, and in whole JSON."""
+    (tmp_path / "cut.log.gz").write_bytes(
+        gzip.compress(LOG + b"? postfix/smtp[1]: 4F000A: to=<a@b.example>\n" + b"x" * 9_000)[:-20]
+    )
+    done = run("parse", "cut.log.gz", "--format", format_)
+    assert (done.returncode, "ends too early" in done.stderr) == (3, True)
+    assert "1 line looks relevant and could not be read" in done.stderr
+    assert done.stdout.count("encrypted") == 2
+    if format_ == "json":
+        assert len(json.loads(done.stdout)) == 3
+
+
 def test_standard_input(run: Run, tmp_path: Path) -> None:
     """A log may come through a pipe, compressed too, and is the same log as the file."""
     assert "3 new deliveries" in run("ingest", "-", text=gzip.compress(LOG)).stdout

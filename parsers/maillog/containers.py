@@ -39,10 +39,10 @@ def _of_file(line: bytes) -> bytes | None:
     text, time = entry.get("log"), entry.get("time")
     if not isinstance(text, str) or not isinstance(time, str):
         return None
-    # What is cut or holds several lines is none of a program's lines.
-    text = text.removesuffix("\n")
-    if "\n" in text:
+    # Docker parts lines that are very long, and ends only the last part; several lines are none of a program's.
+    if text.find("\n") != len(text) - 1:
         return None
+    text = text[:-1]
     stamp = _TIME.match(f"{time} ".encode("utf-8", "replace"))
     return _at(stamp[1], text.encode("utf-8", "replace")) if stamp else None
 

@@ -72,11 +72,13 @@ def test_exim_in_a_container() -> None:
         "2026-11-03T10:00:00.1Z stdout P Nov 03 10:00:00 mail postfix/smtp[11]: x",
         "a-1  | b-1  | Nov 03 10:00:00 mail postfix/smtp[11]: x",
         '{"log":"Nov 03 10:00:00 mail postfix/smtp[1]: x\\ny\\n","time":"2026-11-03T10:00:00Z"}',
+        '{"log":"Nov 03 10:00:00 mail postfix/smtp[1]: x","time":"2026-11-03T10:00:00Z"}',
+        '{"log":"","time":"2026-11-03T10:00:00Z"}',
         '{"log":7,"time":"2026-11-03T10:00:00Z"}',
-        '{"log":"Nov 03 10:00:00 mail postfix/smtp[1]: x","time":"\\ud800"}',
+        '{"log":"Nov 03 10:00:00 mail postfix/smtp[1]: x\\n","time":"\\ud800"}',
         "| Nov 03 10:00:00 mail postfix/smtp[11]: x",
     ],
-    ids=["part of a line", "twice", "two lines", "no text", "no time", "no name"],
+    ids=["part of a line", "twice", "two lines", "part in JSON", "empty", "no text", "no time", "no name"],
 )
 def test_not_of_a_container(line: str) -> None:
     """What is cut, or might be two lines, is none."""

@@ -19,6 +19,8 @@ _LEADING: Final = 10.0
 _PADDING: Final = 5.0
 """Between two rows."""
 _GUTTER: Final = 12.0
+_LAST_TOGETHER: Final = 3
+"""Rows at the end of a table that stand on one page: a page with a single one looks like a mistake."""
 
 
 def shown(cell: Cell, kind: Kind) -> str:
@@ -47,11 +49,13 @@ def draw(canvas: Canvas, table: Table) -> None:
         for row in table.rows[:MOST_ROWS]
     ]
     widths = _widths(table.columns, rows, canvas.width)
+    wrapped = [[wrap(cell, room, SIZE) for cell, room in zip(row, widths, strict=True)] for row in rows]
+    heights = [max(map(len, lines)) * _LEADING + _PADDING for lines in wrapped]
     canvas.need(4 * (_LEADING + _PADDING))
     _header(canvas, table.columns, widths)
-    for row in rows:
-        lines = [wrap(cell, room, SIZE) for cell, room in zip(row, widths, strict=True)]
-        if canvas.need(max(map(len, lines)) * _LEADING + _PADDING):
+    for number, lines in enumerate(wrapped):
+        is_end = number == len(wrapped) - _LAST_TOGETHER
+        if canvas.need(sum(heights[number:]) if is_end else heights[number]):
             _header(canvas, table.columns, widths)
         _row(canvas, table.columns, widths, lines)
     canvas.skip(6)

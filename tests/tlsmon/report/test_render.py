@@ -142,6 +142,17 @@ def test_long_tables(weekly: Report, rows: int) -> None:
 
 
 @needs_poppler
+@pytest.mark.parametrize("rows", range(44, 52))
+def test_no_row_is_left_alone(weekly: Report, rows: int) -> None:
+    """A page that goes on with a table has at least three rows of it."""
+    section = long_report(weekly, rows).sections[0]._replace(lines=())
+    text = text_of(render(weekly._replace(sections=(section,)), Form.PDF))
+    by_page = [len(re.findall(r"\bd\d{5}\.example\b", page)) for page in text.split("\f")]
+    assert sum(by_page) == rows
+    assert all(number >= 3 for number in by_page if number)
+
+
+@needs_poppler
 @pytest.mark.parametrize("rows", [7, 1999])
 def test_lines_are_copied_in_order(weekly: Report, rows: int) -> None:
     """Who selects policy lines in the PDF gets them one below the other, in their order, over columns and pages."""

@@ -1,6 +1,7 @@
 """What goes wrong with the store, in words for people."""
 
 import contextlib
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from tlsmon.errors import TlsmonError
+from tlsmon.store.place import is_remote
 
 # What the Delta kernel and DataFusion say of a file that is not what was written, and of one that is gone.
 _DAMAGED = re.compile(
@@ -15,6 +17,7 @@ _DAMAGED = re.compile(
 )
 _NETWORK = re.compile(r"Generic (?:S3|GCS|HTTP|MicrosoftAzure) error")
 _BACKTRACE = re.compile(r"\s+0: .*", re.DOTALL)
+_NOT_IN_A_PATH = re.compile(r"[][^|%\\\x00-\x1f\x7f\ud800-\udfff]")
 _WORDS_MAX = 400
 
 
@@ -25,6 +28,7 @@ class StoreError(TlsmonError):
 @contextlib.contextmanager
 def explained(location: str) -> Iterator[None]:
     """Turn what deltalake, the system or an object store says into a StoreError."""
+    _check_path(location)
     try:
         yield
     except TableNotFoundError as error:
@@ -46,6 +50,16 @@ def explained(location: str) -> Iterator[None]:
             f"{location}: the store cannot be used ({said}).",
             hint="Check free space and permissions; what was committed before is safe.",
         ) from error
+
+
+def _check_path(location: str) -> None:
+    """Raise StoreError where deltalake, which makes a URL of a path, would fail or go to another directory."""
+    path = os.path.realpath(location)
+    if not is_remote(location) and (found := _NOT_IN_A_PATH.search(path)):
+        raise StoreError(
+            f"{location}: a store cannot be in a directory with {found[0]!r} in its path.",
+            hint="Name another place with --store.",
+        )
 
 
 def _is_of_arrow(error: Exception) -> bool:

@@ -1,5 +1,6 @@
 """The table, its schema, and the documents beside it."""
 
+import string
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -159,6 +160,27 @@ def test_no_store_is_told(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="there is no store yet"):
         Table.open(str(tmp_path / "store"))
     assert not (tmp_path / "store").exists()
+
+
+REFUSED = "[]^|%\\\t\n\x7f\udcff"
+
+
+@pytest.mark.parametrize("char", sorted({*string.punctuation, " ", "é"} - {*REFUSED, "/"}))
+def test_odd_paths(tmp_path: Path, char: str) -> None:
+    """A store is in the directory that was named, though deltalake makes URLs of paths."""
+    place = tmp_path / f"a{char}20b"
+    (tmp_path / "mail.log").write_bytes(day(5))
+    ingest(place, tmp_path / "mail.log")
+    assert contents(place)
+    assert {path.name for path in tmp_path.iterdir()} == {"mail.log", place.name}
+
+
+@pytest.mark.parametrize("char", REFUSED)
+def test_paths_that_make_no_url(tmp_path: Path, char: str) -> None:
+    """It is said that a store cannot be there, and nothing is made elsewhere."""
+    with pytest.raises(StoreError, match="a store cannot be in a directory with "):
+        Table.open_or_create(str(tmp_path / f"a{char}20b"))
+    assert not list(tmp_path.iterdir())
 
 
 def test_competitor_is_noticed(table: Table) -> None:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from tlsmon.evidence.columns import Columns
     from tlsmon.evidence.looks import Looks
     from tlsmon.evidence.model import Observation
-    from tlsmon.ingest.one import Listeners
+    from tlsmon.ingest.listeners import Listeners
     from tlsmon.policy.canary import Canary as Canary  # noqa: PLC0414
     from tlsmon.policy.diff import Difference
     from tlsmon.policy.in_use import InUse
@@ -311,7 +311,7 @@ def listeners(
     progress: Progress | None = None, unread: Callable[[str, UnreadLine], None] | None = None, stop: Stop | None = None
 ) -> Listeners:
     """Return who is told what during an ingest; None: nobody."""
-    from tlsmon.ingest.one import Listeners
+    from tlsmon.ingest.listeners import Listeners
 
     nobody = Listeners()
     return Listeners(progress or nobody.progress, unread or nobody.unread, stop or nobody.stop)

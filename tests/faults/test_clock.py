@@ -9,8 +9,8 @@ import pytest
 from tests.tlsmon.logs import SENT, TLS, rows_in
 
 from maillog.reading import ReadSettings
+from tlsmon.ingest.listeners import Listeners
 from tlsmon.ingest.many import Ingest
-from tlsmon.ingest.one import Listeners
 from tlsmon.rollup.model import Row
 from tlsmon.store.table import Table
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from maillog.reading import ReadSettings
 from tlsmon import config
 from tlsmon.config import Config
+from tlsmon.ingest.listeners import Listeners
 from tlsmon.ingest.many import Ingest
-from tlsmon.ingest.one import Listeners
 from tlsmon.ingest.report import Report
 from tlsmon.rollup.fold import settled
 from tlsmon.rollup.model import Row

@@ -14,8 +14,8 @@ from pathlib import Path
 from maillog.reading import ReadSettings
 from tlsmon.errors import TlsmonError
 from tlsmon.ingest.families import Candidate
+from tlsmon.ingest.listeners import Listeners
 from tlsmon.ingest.many import Ingest, Outcome, families
-from tlsmon.ingest.one import Listeners
 from tlsmon.ingest.report import Progress, Report
 from tlsmon.store.table import Table
 

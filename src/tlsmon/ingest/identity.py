@@ -37,6 +37,15 @@ class Place(NamedTuple):
     """Raises DamagedSourceError where the text is not what was once compressed."""
 
 
+class Predecessor(NamedTuple):
+    """The log that another one follows after rotation."""
+
+    log: str
+    bookmark: Bookmark
+    directly: bool = True
+    """Nothing was written between them, as far as is known."""
+
+
 class _Comparison(Enum):
     SAME = auto()
     SHORTER = auto()

@@ -9,20 +9,23 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from maillog.errors import CarryError, UnreadableSourceError
 from maillog.reading import ReadSettings
 from maillog.sources import Log, adjacent, expand, open_log
 from tlsmon.errors import TlsmonError
 from tlsmon.ingest.families import Candidate, candidate, grouped
-from tlsmon.ingest.identity import Place, place_of
-from tlsmon.ingest.one import Listeners, LogIngest, Predecessor
+from tlsmon.ingest.identity import Place, Predecessor, place_of
+from tlsmon.ingest.listeners import Listeners
 from tlsmon.ingest.report import LogReport, Report, report_of
 from tlsmon.ingest.siblings import completed
 from tlsmon.store.bookmark import Totals
 from tlsmon.store.positions import Positions
 from tlsmon.store.table import ConflictError, Table
+
+if TYPE_CHECKING:
+    from tlsmon.ingest.one import LogIngest
 
 _ATTEMPTS: Final = 20
 _PAUSE: Final = 0.05
@@ -177,7 +180,9 @@ class Ingest:
             return family, None
         return family, Predecessor(before, bookmark, previous.directly and not log.long_after(bookmark))
 
-    def _new_ingest(self, log: Log, place: Place, predecessor: Predecessor | None) -> LogIngest:
+    def _new_ingest(self, log: Log, place: Place, predecessor: Predecessor | None) -> "LogIngest":
+        from tlsmon.ingest.one import LogIngest  # noqa: PLC0415, the grammars; often there is nothing new
+
         settings = self._settings._replace(latest=log.latest)
         try:
             return LogIngest(self._positions, place, settings, predecessor)
@@ -190,7 +195,7 @@ class Ingest:
                 place = place._replace(bookmark=place.bookmark.handed_over())
             return LogIngest(self._positions, place, settings)
 
-    def _run(self, ingest: LogIngest, log: Log, place: Place, family: str | None = None, *, complete: bool) -> None:
+    def _run(self, ingest: "LogIngest", log: Log, place: Place, family: str | None = None, *, complete: bool) -> None:
         self._listeners.progress.begin(log.name, log.size if log.plain else None)
         try:
             ingest.run(self._listeners, family, complete=complete)

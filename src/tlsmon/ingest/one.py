@@ -10,18 +10,17 @@ same commit marks the older one as handed over.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import starmap
 from typing import Final
 
 from maillog.counts import Counts
 from maillog.errors import DamagedSourceError, UnreadableSourceError
 from maillog.reader import LogReader
-from maillog.reading import ReadSettings, UnreadLine
+from maillog.reading import ReadSettings
 from tlsmon.ingest.halves import HOSTS_MAX, Halves, can_share
-from tlsmon.ingest.identity import Place, Trail
-from tlsmon.ingest.report import NoProgress, Progress
+from tlsmon.ingest.identity import Place, Predecessor, Trail
+from tlsmon.ingest.listeners import Listeners
 from tlsmon.ingest.stop import Stop, StoppedError
 from tlsmon.rollup.fold import Rollup, provisional_change
 from tlsmon.rollup.model import Row, Span
@@ -36,30 +35,6 @@ SHARED_FROM: Final = 1 << 24
 
 COMMIT_SECONDS: Final = 60.0
 """For logs that never end: what was read is committed at least so often."""
-
-
-def _ignore(_name: str, _line: UnreadLine) -> None:
-    """Count only."""
-
-
-@dataclass(frozen=True, slots=True)
-class Listeners:
-    """Who is told what while logs are read, and who may end it."""
-
-    progress: Progress = field(default_factory=NoProgress)
-    unread: Callable[[str, UnreadLine], None] = _ignore
-    """Gets the name of the log and a line that could not be read."""
-    stop: Stop = field(default_factory=Stop)
-
-
-@dataclass(frozen=True, slots=True)
-class Predecessor:
-    """The log that this one follows after rotation."""
-
-    log: str
-    bookmark: Bookmark
-    directly: bool = True
-    """Nothing was written between them, as far as is known."""
 
 
 class LogIngest:

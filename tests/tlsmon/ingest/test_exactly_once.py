@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.tlsmon.logs import contents, day, encrypted, ingest, line, logs, silent, total
 
-from tlsmon.ingest.one import Listeners
+from tlsmon.ingest.listeners import Listeners
 from tlsmon.ingest.stop import Stop
 from tlsmon.store.table import Table
 

@@ -16,8 +16,8 @@ from maillog.sources import Log
 from tlsmon.errors import TlsmonError
 from tlsmon.ingest import one
 from tlsmon.ingest.halves import Halves
+from tlsmon.ingest.listeners import Listeners
 from tlsmon.ingest.many import Ingest
-from tlsmon.ingest.one import Listeners
 from tlsmon.store.table import Table
 
 

@@ -28,7 +28,7 @@ from tlsmon.rollup.model import Direction
 from tlsmon.store.spelling import a_label
 from tlsmon.traffic.exposition import exposition
 from tlsmon.traffic.model import Group, Period, Traffic, TrafficRow
-from tlsmon.traffic.summary import advice, percent, sentence
+from tlsmon.traffic.summary import advice, sentence
 from tlsmon.verdict.backtest import Backtest, Tally, Walk, Week, backtest
 from tlsmon.verdict.backtest import document as backtest_document
 from tlsmon.verdict.model import Judgement, Level, Probed, Thresholds, Verdict
@@ -103,7 +103,6 @@ __all__ = [
     "mailer",
     "open",
     "parse",
-    "percent",
     "render",
     "sentence",
 ]

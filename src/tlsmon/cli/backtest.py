@@ -15,6 +15,7 @@ from tlsmon.cli.judging import Asked, judging
 from tlsmon.cli.options import Store
 from tlsmon.cli.output import Cell, say, say_json, say_table, tell
 from tlsmon.config import SettingError
+from tlsmon.wording import percent
 
 _FORMS: Final = ("pdf", "png", "svg")
 _COUNTS: Final = ("domains", "domains_failed", "mails", "delayed", "lost", "unknown", "own_side")
@@ -94,11 +95,11 @@ def _cells(name: str, tally: Tally) -> list[Cell]:
 
 
 def _precision(tally: Tally) -> str | None:
-    """Return the precision rounded down: what counts are its last nines, and 100 % is said of no loss at all."""
+    """Return the precision rounded down: what counts are its last nines, and 100% is said of no loss at all."""
     if tally.precision is None or tally.precision == 1:
         return _share(tally.precision)
-    return f"{floor(tally.precision * 100_000) / 1_000:.3f} %"
+    return f"{floor(tally.precision * 100_000) / 1_000:.3f}%"
 
 
 def _share(share: float | None) -> str | None:
-    return None if share is None else api.percent(share)
+    return None if share is None else percent(share)

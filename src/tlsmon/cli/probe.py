@@ -19,6 +19,7 @@ from tlsmon.cli.output import flush, say_csv, say_json, say_json_line, tell
 from tlsmon.cli.probing import asking, count_bar
 from tlsmon.config import SettingError
 from tlsmon.live import DomainResult, Settings
+from tlsmon.wording import count
 
 _LIST_HOURS = 24.0
 _SHOWN_WITH_HOSTS = 10
@@ -83,7 +84,10 @@ def probe(
         sys.stdout.flush()
         os._exit(_INTERRUPTED)  # an ordinary exit waits for every server that is still talking
     if late:
-        tell(f"tlsmon: for {len(late):,} domains there was no time left; --file or --from-store goes on with them.")
+        tell(
+            f"tlsmon: for {count(len(late), 'domain')} there was no time left; "
+            "--file or --from-store goes on with them."
+        )
     results = _in_order(results, wanted)
     if format_ is Format.JSON:
         say_json({"domains": [live.document(result) for result in results]})

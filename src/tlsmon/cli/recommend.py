@@ -11,6 +11,7 @@ from tlsmon.cli.judging import Asked, judging
 from tlsmon.cli.options import DirectionOption, Store
 from tlsmon.cli.output import moment, say, say_csv, say_json, say_table
 from tlsmon.garbage import without_collection
+from tlsmon.wording import count, percent
 
 _COLUMNS = ("domain", "verdict", "mails", "encrypted", "plaintext", "unknown")
 _FATES = ("delivered", "rerouted", "delayed", "lost")
@@ -106,8 +107,8 @@ def _show_plan(found: Recommendation) -> None:
     for wave in found.waves:
         say("")
         say(
-            f"Wave {wave.number}: {len(wave.domains):,} domains, {api.percent(wave.traffic_share)} of the traffic, "
-            f"{wave.affected:,} of {wave.mails:,} mails affected ({wave.note})"
+            f"Wave {wave.number}: {count(len(wave.domains), 'domain')}, {percent(wave.traffic_share)} of the traffic, "
+            f"{wave.affected:,} of {count(wave.mails, 'mail')} affected ({wave.note})"
         )
         for domain in wave.domains:
             say(f"  {domain}")
@@ -121,7 +122,7 @@ def _show_headline(found: Recommendation) -> None:
         say(f"Note: {note}.")
     disagree = sum(item.probed is not None and item.probed.disagrees for item in found.judgements)
     if disagree:
-        say(f"Note: log and probe disagree about {disagree:,} domains; the reasons say how.")
+        say(f"Note: log and probe disagree about {count(disagree, 'domain')}; the reasons say how.")
     no_probe = not any(item.probed for item in found.judgements)
     if found.level != Level.ENCRYPT and no_probe and found.verdicts(Verdict.UNPROVEN):
         say("Note: logs tell little of names and DNS; `tlsmon probe --from-store` asks the recipients.")

@@ -12,6 +12,7 @@ from tlsmon.cli.formats import Format, TableJsonCsvPrometheus
 from tlsmon.cli.options import DirectionOption, Output, Store
 from tlsmon.cli.output import say, say_csv, say_json, say_lines, say_table, tell
 from tlsmon.config import SettingError
+from tlsmon.wording import percent
 
 _DAY = ["%Y-%m-%d"]
 
@@ -91,4 +92,4 @@ def _show_table(found: Traffic) -> None:
 def _cells(row: TrafficRow, found: Traffic) -> list[str | int | float | None]:
     *cells, _ = _values(row, found)
     share = row.counts.share_encrypted
-    return [*cells, None if share is None else api.percent(share).rjust(len("share_encrypted"))]
+    return [*cells, None if share is None else percent(share).rjust(len("share_encrypted"))]

@@ -14,6 +14,7 @@ from tlsmon.cli.options import Store
 from tlsmon.cli.output import moment, say, say_json, say_table, tell
 from tlsmon.cli.tables import Mta, read_table
 from tlsmon.config import SettingError
+from tlsmon.wording import count
 
 _TIMES = ("oldest", "newest", "last_success", "bounce_at")
 _HEADER = ("domain", "advice", "deferred attempts", "lost mails", "failing since", "bounces at", "why")
@@ -83,11 +84,12 @@ def _to_take_out(found: Watch) -> list[Failing]:
 
 def _show(found: Watch, policy: Path | None) -> None:
     under = f" under {policy}" if policy else ""
-    if not found.failing:
+    failing = len(found.failing)
+    if not failing:
         say(f"No domain{under} fails for TLS since its last success.")
         return
     say(
-        f"{len(found.failing):,} domains{under} fail for TLS since their last success; "
+        f"{count(failing, 'domain')}{under} {'fails' if failing == 1 else 'fail'} for TLS since the last success; "
         f"{_what_to_do(_to_take_out(found), policy)}."
     )
     say("")
@@ -101,7 +103,7 @@ def _what_to_do(urgent: list[Failing], policy: Path | None) -> str:
     if not urgent:
         return "nothing is to be done yet"
     if policy is None:
-        return f"take out {len(urgent):,} policy lines now"
+        return f"take out {count(len(urgent), 'policy line')} now"
     rules = {item.rule for item in urgent if item.rule}
     named = ", ".join(f"{rule.line} ({rule.key})" for rule in sorted(rules))
     return f"take out now the line{'s' * (len(rules) > 1)} {named}"
@@ -123,6 +125,7 @@ def _tell_local(found: Watch) -> None:
     for item in found.local:
         where = " ".join(filter(None, (item.sender.mta, item.sender.host, item.sender.instance)))
         tell(
-            f"tlsmon: warning: {where}: {item.attempts:,} attempts to {item.domains:,} domains failed for a reason of "
-            f"your own ({item.cause}), last at {_minute(item.last)} UTC; look at its TLS settings and policy tables."
+            f"tlsmon: warning: {where}: {count(item.attempts, 'attempt')} to {count(item.domains, 'domain')} failed "
+            f"for a reason of your own ({item.cause}), last at {_minute(item.last)} UTC; "
+            "look at its TLS settings and policy tables."
         )

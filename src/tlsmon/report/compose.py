@@ -6,9 +6,10 @@ from datetime import UTC, timedelta
 from tlsmon.report import domains, mail, method, plan
 from tlsmon.report.facts import Facts
 from tlsmon.report.model import KeyFigure, Report, Section, Week
-from tlsmon.report.words import count, listed, mails, name, points, share, span
+from tlsmon.report.words import listed, mails, name, points
 from tlsmon.traffic.summary import advice
 from tlsmon.verdict.model import Verdict
+from tlsmon.wording import count, percent, span
 
 _PARTS = (
     domains.changed,
@@ -71,10 +72,10 @@ def _traffic(week: Week, before: Week) -> str:
         return "No mail was sent to the internet this week"
     if week.share_encrypted is None:
         return f"Of {mails(week.sent)} sent this week it is not known how many were encrypted"
-    text = f"{share(week.share_encrypted)} of {mails(week.sent)} sent this week went encrypted"
+    text = f"{percent(week.share_encrypted)} of {mails(week.sent)} sent this week went encrypted"
     if week.unknown:
         known = week.sent - week.unknown
-        text = f"{share(week.share_encrypted)} of the {mails(known)} of which the log tells went encrypted this week"
+        text = f"{percent(week.share_encrypted)} of the {mails(known)} of which the log tells went encrypted this week"
         text += f" ({week.unknown:,} are unknown)"
     if before.share_encrypted is None:
         return text
@@ -87,7 +88,7 @@ def _readiness(facts: Facts) -> str:
         return "no domain can be judged"
     safe = sum(item.mails for item in found.verdicts(Verdict.SAFE))
     total = found.coverage.mails
-    of_mail = f", with {share(safe / total)} of the mail," if total else ""
+    of_mail = f", with {percent(safe / total)} of the mail," if total else ""
     number = f"{len(found.verdicts(Verdict.SAFE)):,} of {count(len(found.judgements), 'domain')}"
     return f"{number}{of_mail} can be moved to mandatory TLS (level {found.level}) now"
 
@@ -96,7 +97,7 @@ def _key_figures(facts: Facts) -> tuple[KeyFigure, ...]:
     before, encrypted = (week.share_encrypted for week in facts.weeks[-2:])
     change = "" if encrypted is None or before is None else f", {(encrypted - before) * 100:+.1f} points"
     return (
-        KeyFigure("-" if encrypted is None else share(encrypted), f"encrypted{change}"),
+        KeyFigure("-" if encrypted is None else percent(encrypted), f"encrypted{change}"),
         *(
             KeyFigure(f"{len(facts.now.verdicts(verdict)):,}", label)
             for verdict, label in (

@@ -7,8 +7,9 @@ from typing import Final
 from tlsmon.report.facts import Facts, FailingHost
 from tlsmon.report.model import Cell, Changes, Column, Kind, Section, Table
 from tlsmon.report.register import Exemption
-from tlsmon.report.words import cause, count, day, mails, name, prose, share, utc_day
+from tlsmon.report.words import cause, mails, name, prose, utc_day
 from tlsmon.verdict.model import Judgement, Thresholds, Verdict
+from tlsmon.wording import count, day, percent
 
 _DOMAIN: Final = Column("domain", "Domain", width=1.5)
 _MAILS: Final = Column("mails", "Mails", Kind.COUNT)
@@ -150,7 +151,7 @@ def missing(item: Judgement, thresholds: Thresholds) -> str:
     more = max(_needed(thresholds) - item.fates.delivered, thresholds.min_mails - item.mails)
     if more > 0:
         return f"up to {count(more, 'more mail')} that the level accepts"
-    upper = "" if item.affected_upper_bound is None else f" ({share(item.affected_upper_bound)} may fail)"
+    upper = "" if item.affected_upper_bound is None else f" ({percent(item.affected_upper_bound)} may fail)"
     return f"more mail after the failures that were seen{upper}"
 
 

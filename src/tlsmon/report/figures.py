@@ -8,7 +8,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from tlsmon.report.model import Rung, Week
-from tlsmon.report.words import count, share
+from tlsmon.wording import count, percent
 
 INK: Final = "#1a1a1a"
 GREY: Final = "#5f6368"
@@ -53,7 +53,7 @@ def trend(axes: Axes, weeks: Sequence[Week]) -> None:
         bottoms = [below + height for below, height in zip(bottoms, heights, strict=True)]
     top = max([*bottoms, 1])
     for place, week, height in zip(places, weeks, bottoms, strict=True):
-        shown = "no mail" if not week.sent else "-" if week.share_encrypted is None else share(week.share_encrypted)
+        shown = "no mail" if not week.sent else "-" if week.share_encrypted is None else percent(week.share_encrypted)
         axes.text(place, height + top * 0.025, shown, ha="center", va="bottom", fontsize=6, color=INK)
     axes.set_ylim(0, top * 1.12)
     axes.set_xlim(-0.6, len(weeks) - 0.4)
@@ -76,7 +76,7 @@ def ladder(axes: Axes, rungs: Sequence[Rung]) -> None:
                 axes.barh(place, width, 0.62, left, **_style(part))
         lefts = [left + width for left, width in zip(lefts, widths, strict=True)]
     for place, rung in zip(places, rungs, strict=True):
-        mail = f"{share(rung.safe / rung.mails)} of the mail safe" if rung.mails else "no mail"
+        mail = f"{percent(rung.safe / rung.mails)} of the mail safe" if rung.mails else "no mail"
         text = f"{mail}\n{rung.safe_domains:,} of {count(rung.domains, 'domain')}"
         axes.text(1.02, place, text, va="center", fontsize=_SMALL, color=INK, linespacing=1.25)
     axes.set_xlim(0, 1)

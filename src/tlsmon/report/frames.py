@@ -12,12 +12,13 @@ from typing import Any, Final, NamedTuple
 
 import pandas as pd
 
-from tlsmon.report.words import count, name, share
+from tlsmon.report.words import name
 from tlsmon.traffic.model import Period, Traffic
 from tlsmon.verdict.backtest import Backtest, numbers
 from tlsmon.verdict.model import Verdict
 from tlsmon.verdict.recommend import Recommendation
 from tlsmon.verdict.summary import headline, last_seen
+from tlsmon.wording import count, percent
 
 _TIME: Final = "datetime64[us, UTC]"
 _SHOWN: Final = 25
@@ -122,7 +123,7 @@ def _row(row: dict[Any, Any]) -> str:
         (escape(name(row["domain"])), _LEFT),
         (badge, ""),
         (f"{row['mails']:,}", ""),
-        ("-" if pd.isna(bound) else escape(share(bound)), ""),
+        ("-" if pd.isna(bound) else escape(percent(bound)), ""),
         (escape(name(row["reasons"], _LONGEST_HEADLINE)), _LEFT),
     )
     return f"<tr>{''.join(f'<td{style}>{cell}</td>' for cell, style in cells)}</tr>"

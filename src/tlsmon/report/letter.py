@@ -13,10 +13,11 @@ from typing import Final, NamedTuple
 
 from tlsmon.evidence.history import Sessions, behaviour
 from tlsmon.evidence.model import Observation, Standing
-from tlsmon.report.words import count, name
+from tlsmon.report.words import name
 from tlsmon.verdict.fates import Seen
 from tlsmon.verdict.own_side import set_aside
 from tlsmon.verdict.recommend import Window, at_level
+from tlsmon.wording import count
 
 _COLUMNS: Final = 72
 _ADDRESSES_SHOWN: Final = 4

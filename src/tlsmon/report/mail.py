@@ -7,9 +7,10 @@ from typing import Final
 from tlsmon.provider import provider
 from tlsmon.report.facts import Facts
 from tlsmon.report.model import Cell, Column, Kind, Section, Table
-from tlsmon.report.words import cause, count, mails, name, old_protocol, utc_day
+from tlsmon.report.words import cause, mails, name, old_protocol, utc_day
 from tlsmon.traffic.model import Counts
 from tlsmon.verdict.model import HostCounts
+from tlsmon.wording import count
 
 MOST_PROVIDERS: Final = 60
 """The others are added up."""

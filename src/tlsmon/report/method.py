@@ -6,8 +6,9 @@ from typing import Final
 
 from tlsmon.report.facts import Facts, Gap
 from tlsmon.report.model import Column, Kind, Section, Table
-from tlsmon.report.words import count, listed, mails, name, per_cent, span
+from tlsmon.report.words import listed, mails, name, per_cent
 from tlsmon.traffic.summary import advice
+from tlsmon.wording import count, span
 
 _MOST_HOSTS: Final = 20
 _WORDS: Final = (

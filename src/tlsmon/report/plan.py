@@ -9,9 +9,10 @@ from tlsmon.policy.names import domain_key
 from tlsmon.report.domains import left_alone
 from tlsmon.report.facts import Facts
 from tlsmon.report.model import Column, Kind, Lines, Section, Table
-from tlsmon.report.words import count, name
+from tlsmon.report.words import name
 from tlsmon.verdict.model import Verdict
 from tlsmon.verdict.plan import Wave
+from tlsmon.wording import count
 
 _COLUMNS: Final = (
     Column("wave", "Wave", Kind.COUNT),

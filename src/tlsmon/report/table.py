@@ -9,7 +9,7 @@ from tlsmon.report.canvas import Canvas
 from tlsmon.report.figures import GREY, INK, LIGHT
 from tlsmon.report.model import Cell, Column, Kind, Table
 from tlsmon.report.typeface import drawable, width, wrap
-from tlsmon.report.words import day, share
+from tlsmon.wording import day, percent
 
 MOST_ROWS: Final = 1000
 """Of one table on paper. The JSON has them all."""
@@ -28,7 +28,7 @@ def shown(cell: Cell, kind: Kind) -> str:
     if cell is None:
         return "-"
     if kind is Kind.SHARE and isinstance(cell, int | float):
-        return share(cell)
+        return percent(cell)
     if isinstance(cell, date):
         return day(cell)
     return f"{cell:,}" if isinstance(cell, int | float) else cell

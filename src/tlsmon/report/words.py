@@ -4,24 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Final
 
-from tlsmon.verdict.words import share
-
-__all__ = [
-    "CAUSES",
-    "cause",
-    "count",
-    "day",
-    "listed",
-    "mails",
-    "name",
-    "old_protocol",
-    "per_cent",
-    "points",
-    "prose",
-    "share",
-    "span",
-    "utc_day",
-]
+from tlsmon.wording import count
 
 _LONGEST_NAME: Final = 253
 """RFC 1035, section 2.3.4, as text."""
@@ -71,16 +54,6 @@ def cause(word: str) -> str:
     return CAUSES.get(word, name(word))
 
 
-def count(number: int, one: str, many: str | None = None) -> str:
-    """
-    Return a number with its noun.
-
-    >>> count(1, "domain"), count(1200, "domain")
-    ('1 domain', '1,200 domains')
-    """
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
 def mails(number: int) -> str:
     """Return a number of mails."""
     return count(number, "mail")
@@ -109,21 +82,6 @@ def per_cent(share: float) -> str:
     ('95%', '0.1%')
     """
     return f"{share * 100:.6g}%"
-
-
-def day(when: date) -> str:
-    """Return a day as people write it: ``3 Nov 2026``."""
-    return f"{when.day} {when:%b %Y}"
-
-
-def span(first: date, last: date) -> str:
-    """Return days as people write them: ``16 to 22 Nov 2026``."""
-    if first == last:
-        return day(first)
-    if (first.year, first.month) == (last.year, last.month):
-        return f"{first.day} to {day(last)}"
-    begin = f"{first.day} {first:%b}" if first.year == last.year else day(first)
-    return f"{begin} to {day(last)}"
 
 
 def points(change: float) -> str:

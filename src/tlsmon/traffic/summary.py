@@ -5,8 +5,8 @@ from typing import Final
 
 from tlsmon.rollup.model import Direction
 from tlsmon.traffic.model import Counts, Silence, Traffic
+from tlsmon.wording import count, percent, span
 
-_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MTA: Final = {"postfix": "Postfix", "exim": "Exim"}
 _EXIM_SETTING: Final = "set log_selector = +tls_cipher +tls_certificate_verified in the main section and restart Exim"
 _SETTING: Final = {
@@ -21,18 +21,6 @@ _SETTING: Final = {
 }
 
 
-def percent(share: float) -> str:
-    """
-    Return a share from 0 to 1 with one decimal; 0 % and 100 % stand only for exactly nothing and everything.
-
-    >>> percent(1.0), percent(0.99999), percent(0.00001), percent(0.0), percent(0.972)
-    ('100 %', '99.9 %', '0.1 %', '0 %', '97.2 %')
-    """
-    if share in {0.0, 1.0}:
-        return f"{share:.0%}".replace("%", " %")
-    return f"{min(max(share * 100, 0.1), 99.9):.1f} %"
-
-
 def sentence(traffic: Traffic) -> str:
     """Return what the traffic amounts to, in one or two sentences."""
     total = traffic.total
@@ -40,12 +28,12 @@ def sentence(traffic: Traffic) -> str:
     where = "from the internet" if inbound else "to the internet"
     if traffic.first is None or traffic.last is None:
         return f"No mail {where} is in the store for this time."
-    when = span(traffic.first, traffic.last)
+    when = _when(traffic.first, traffic.last)
     if not total.sent:
         return f"None of {total.deliveries:,} attempts {when} delivered a mail {where}."
     verb = "taken" if inbound else "sent"
     ways = ("came", "to have come") if inbound else ("went", "to have gone")
-    return f"Of {total.sent:,} {_mails(total.sent)} {verb} {where} {when}, {_parts(total, *ways)}"
+    return f"Of {count(total.sent, 'mail')} {verb} {where} {when}, {_parts(total, *ways)}"
 
 
 def _parts(total: Counts, went: str, to_have_gone: str) -> str:
@@ -62,30 +50,17 @@ def _parts(total: Counts, went: str, to_have_gone: str) -> str:
     )
 
 
-def _mails(number: int) -> str:
-    return "mail" if number == 1 else "mails"
-
-
-def span(first: datetime, last: datetime) -> str:
-    """Return a time span in days: ``on 3 Nov 2026``, ``from 1 to 14 Nov 2026``, ``from 30 Oct to 2 Nov 2026``."""
-    if first.date() == last.date():
-        return f"on {_day(last)}"
-    if (first.year, first.month) == (last.year, last.month):
-        return f"from {first.day} to {_day(last)}"
-    begin = f"{first.day} {_MONTHS[first.month - 1]}"
-    return f"from {begin if first.year == last.year else _day(first)} to {_day(last)}"
-
-
-def _day(day: datetime) -> str:
-    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+def _when(first: datetime, last: datetime) -> str:
+    """Return from when to when: ``on 3 Nov 2026``, ``from 1 to 14 Nov 2026``."""
+    return f"{'on' if first.date() == last.date() else 'from'} {span(first, last)}"
 
 
 def advice(silence: Silence) -> str:
     """Return what is unknown because of a host's settings, and the setting to change."""
     who = f"{silence.host or 'a host that its log does not name'} ({_MTA.get(silence.mta, silence.mta)})"
-    when = "" if silence.always else f" {span(silence.first, silence.last)}"
-    what = f"{_mails(silence.sent)} {'sent' if silence.direction is Direction.OUTBOUND else 'taken'}"
+    when = "" if silence.always else f" {_when(silence.first, silence.last)}"
+    taken = "sent" if silence.direction is Direction.OUTBOUND else "taken"
     return (
-        f"The log of {who} says nothing about TLS{when}, so {silence.sent:,} {what} are unknown: "
+        f"The log of {who} says nothing about TLS{when}, so {count(silence.sent, 'mail')} {taken} are unknown: "
         f"{_SETTING[silence.direction].get(silence.mta, 'switch its TLS logging on')}."
     )

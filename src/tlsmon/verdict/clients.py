@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from tlsmon.verdict.model import Judgement, Thresholds, Verdict
-from tlsmon.verdict.words import number
+from tlsmon.wording import count, percent
 
 NAMED: Final = 3
 """So many clients are named; of the rest only the number is told."""
@@ -41,16 +41,16 @@ def _bound(parts: Sequence[Judgement]) -> float | None:
 
 
 def _reasons(joined: Judgement, parts: Sequence[Judgement], verdict: Verdict, bound: float | None) -> tuple[str, ...]:
-    clients = number(len(joined.mx_hosts), "client")
-    count = f"{joined.encrypted:,} of {number(joined.mails, 'mail')} encrypted from {clients}"
+    clients = count(len(joined.mx_hosts), "client")
+    encrypted = f"{joined.encrypted:,} of {count(joined.mails, 'mail')} encrypted from {clients}"
     if verdict in (Verdict.SAFE, Verdict.UNPROVEN) and bound is not None:
-        count += f"; at most {bound:.1%} would fail"
+        encrypted += f"; at most {percent(bound)} would fail"
     failing = sorted((part for part in parts if part.verdict is verdict), key=lambda part: -part.mails)
     if verdict is Verdict.SAFE:
-        return (count,)
+        return (encrypted,)
     named = tuple(part.reasons[1] for part in failing[:NAMED] if len(part.reasons) > 1)
     more = len(failing) - NAMED
-    rest = (f"and {number(more, 'more client')}",) if more > 0 else ()
-    refused = number(joined.fates.lost, "mail")
+    rest = (f"and {count(more, 'more client')}",) if more > 0 else ()
+    refused = count(joined.fates.lost, "mail")
     lost = (f"{refused} would be refused and go back to their senders",) if joined.fates.lost else ()
-    return (count, *named, *rest, *lost)
+    return (encrypted, *named, *rest, *lost)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from tlsmon.rollup.model import Direction
 from tlsmon.verdict.model import Verdict
 from tlsmon.verdict.recommend import Recommendation
-from tlsmon.verdict.words import share
+from tlsmon.wording import count, percent
 
 
 def headline(found: Recommendation) -> str:
@@ -17,17 +17,15 @@ def headline(found: Recommendation) -> str:
     total = found.coverage.mails
     safe = found.verdicts(Verdict.SAFE)
     mails = sum(item.mails for item in safe)
-    domains = f"{len(safe):,} of {len(found.judgements):,} domains"
-    text = f"{domains} ({share(mails / total) if total else '0%'} of {total:,} mails) can be moved to {found.level} now"
+    of_mail = f"{percent(mails / total) if total else '0%'} of {count(total, 'mail')}"
+    text = f"{len(safe):,} of {count(len(found.judgements), 'domain')} ({of_mail}) can be moved to {found.level} now"
     rest = [
         f"{len(items):,} {what}"
-        for verdict, what in (
-            (Verdict.LOSES, "would lose mail"),
-            (Verdict.DELAYS, "would see delays"),
-            (Verdict.UNPROVEN, "is unproven" if len(found.verdicts(Verdict.UNPROVEN)) == 1 else "are unproven"),
-        )
+        for verdict, what in ((Verdict.LOSES, "would lose mail"), (Verdict.DELAYS, "would see delays"))
         if (items := found.verdicts(verdict))
     ]
+    if unproven := found.verdicts(Verdict.UNPROVEN):
+        rest.append(f"{_are(len(unproven))} unproven")
     return f"{text}; {', '.join(rest)}." if rest else f"{text}."
 
 
@@ -39,11 +37,15 @@ def _inbound(found: Recommendation) -> str:
     losing, safe, unproven = (
         len(found.verdicts(verdict)) for verdict in (Verdict.LOSES, Verdict.SAFE, Verdict.UNPROVEN)
     )
-    whose = f"of {losing:,} of {len(found.judgements):,} sending domains" if losing else "that is known of"
+    whose = f"of {losing:,} of {count(len(found.judgements), 'sending domain')}" if losing else "that is known of"
     return (
-        f"If TLS was demanded from all who send to you, {refused:,} of {found.coverage.mails:,} mails {whose} would be "
-        f"refused; {safe:,} domains would notice nothing, {unproven:,} are unproven."
+        f"If TLS was demanded from all who send to you, {refused:,} of {count(found.coverage.mails, 'mail')} {whose} "
+        f"would be refused; {count(safe, 'domain')} would notice nothing, {_are(unproven)} unproven."
     )
+
+
+def _are(number: int) -> str:
+    return f"{number:,} {'is' if number == 1 else 'are'}"
 
 
 def last_seen(time: int | None) -> datetime | None:

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from tlsmon.evidence.model import Observation, Sender
 from tlsmon.evidence.standing import TLS_CAUSES
-from tlsmon.verdict.words import number
+from tlsmon.wording import count
 
 DAY: Final = 86_400_000_000
 LOCAL_CAUSES: Final = frozenset({"tls_local", "policy"})
@@ -146,7 +146,7 @@ def _failing(domain: str, items: Sequence[Observation], now: int, queue_days: fl
 def _advice(lost: int, oldest: int, bounce: int | None, now: int) -> tuple[Advice, str]:
     """Say what to do: what is lost already, or waits for long without any success, is no hiccup."""
     if lost:
-        return Advice.REMOVE, f"{number(lost, 'mail')} went back to their senders, and none got through since"
+        return Advice.REMOVE, f"{count(lost, 'mail')} went back to their senders, and none got through since"
     if bounce is not None and now - oldest >= PATIENCE_DAYS * DAY:
         days = max(bounce - now, 0) / DAY
         return (

@@ -5,11 +5,13 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple
 
+from tlsmon import wording
 from tlsmon.evidence.history import Behaviour
 from tlsmon.evidence.model import Address, Standing
 from tlsmon.rollup.model import Direction
 from tlsmon.verdict.fates import Chances, Seen, out_of_reach
 from tlsmon.verdict.model import Fates, Thresholds, Verdict
+from tlsmon.wording import count, percent
 
 _ACCEPTED = {
     "encrypt": "encrypted",
@@ -81,32 +83,6 @@ def of_worst(reasons: tuple[str, ...], ways: int) -> tuple[str, ...]:
     return (f"sent in {ways} ways (by sender and port); the worst: {reasons[0]}", *reasons[1:])
 
 
-def share(value: float) -> str:
-    """
-    Return a share in per cent with the digits that matter; 0 % and 100 % only where they are exact.
-
-    >>> share(0.0072), share(0.00002), share(0.99999), share(1)
-    ('0.7%', '<0.01%', '>99.9%', '100%')
-    """
-    if value in (0, 1):
-        return f"{value:.0%}"
-    if value < 0.0001:  # noqa: PLR2004
-        return "<0.01%"
-    if value > 0.999:  # noqa: PLR2004
-        return ">99.9%"
-    return f"{value:.2%}" if value < 0.001 else f"{value:.1%}"  # noqa: PLR2004
-
-
-def number(count: int, noun: str) -> str:
-    """
-    Return how many of something there are.
-
-    >>> number(1, "mail"), number(12_000, "mail")
-    ('1 mail', '12,000 mails')
-    """
-    return f"{count:,} {noun}{'s' * (count != 1)}"
-
-
 def day(time: int) -> str:
     """Return a day as people write it, from microseconds since 1970, UTC."""
     return _day(time // _DAY)
@@ -114,8 +90,7 @@ def day(time: int) -> str:
 
 @lru_cache(maxsize=4_096)
 def _day(number: int) -> str:
-    moment = datetime.fromtimestamp(number * 86_400, UTC)
-    return f"{moment.day} {moment:%b %Y}"
+    return wording.day(datetime.fromtimestamp(number * 86_400, UTC))
 
 
 def _count(grounds: Grounds) -> str:
@@ -130,10 +105,10 @@ def _count(grounds: Grounds) -> str:
 
 def counted(tally: Tally, level: str, verdict: Verdict, upper: float | None, *, inbound: bool = False) -> str:
     """Return how much of the mail the level accepts, on how many hosts, and how sure that is."""
-    where = f"{'from' if inbound else 'on'} {number(tally.hosts, 'client' if inbound else 'MX host')}"
-    text = f"{tally.accepted:,} of {number(tally.mails, 'mail')} {_ACCEPTED[level]} {where} since {day(tally.since)}"
+    where = f"{'from' if inbound else 'on'} {count(tally.hosts, 'client' if inbound else 'MX host')}"
+    text = f"{tally.accepted:,} of {count(tally.mails, 'mail')} {_ACCEPTED[level]} {where} since {day(tally.since)}"
     if verdict in (Verdict.SAFE, Verdict.UNPROVEN) and upper is not None:
-        text += f"; at most {share(upper)} would fail"
+        text += f"; at most {percent(upper)} would fail"
     return text
 
 
@@ -185,15 +160,15 @@ def _cause(grounds: Grounds, address: Address) -> str:
 def _outlook(grounds: Grounds) -> Iterable[str]:
     found = grounds.fates
     if found.lost and grounds.inbound:
-        yield f"{number(found.lost, 'mail')} would be refused and go back to their senders"
+        yield f"{count(found.lost, 'mail')} would be refused and go back to their senders"
     elif found.lost:
-        yield f"{number(found.lost, 'mail')} would be lost after {grounds.thresholds.queue_days:g} days in the queue"
+        yield f"{count(found.lost, 'mail')} would be lost after {grounds.thresholds.queue_days:g} days in the queue"
     if found.delayed:
-        yield f"{number(found.delayed, 'mail')} would be delayed and arrive with a later attempt"
+        yield f"{count(found.delayed, 'mail')} would be delayed and arrive with a later attempt"
     for host in sorted({item.observation.address.host for item in grounds.mail if _stood_in(item, grounds)}):
         yield f"{host} took mail that it would be refused only because another MX host had failed before"
     if found.rerouted:
-        yield f"{number(found.rerouted, 'mail')} would go to another MX host in the same attempt"
+        yield f"{count(found.rerouted, 'mail')} would go to another MX host in the same attempt"
         if grounds.chances.may_bounce:
             named = ", ".join(dict.fromkeys(address.host for address in grounds.chances.may_bounce))
             yield (
@@ -207,7 +182,7 @@ def _outlook(grounds: Grounds) -> Iterable[str]:
 
 def untold(mails: int) -> str:
     """Say that the log does not tell of some mail."""
-    return f"of {number(mails, 'mail')} the log does not tell"
+    return f"of {count(mails, 'mail')} the log does not tell"
 
 
 def _stood_in(item: Seen, grounds: Grounds) -> bool:
@@ -232,6 +207,6 @@ def _doubts(grounds: Grounds) -> Iterable[str]:
 def too_few(mails: int, upper: float, thresholds: Thresholds) -> Iterable[str]:
     """Say where there was too little mail for the certainty that is asked for."""
     if mails < thresholds.min_mails:
-        yield f"fewer than {number(thresholds.min_mails, 'mail')}"
+        yield f"fewer than {count(thresholds.min_mails, 'mail')}"
     elif upper > thresholds.max_share:
-        yield f"too few to be sure of {share(thresholds.max_share)}"
+        yield f"too few to be sure of {percent(thresholds.max_share)}"

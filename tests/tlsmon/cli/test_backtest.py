@@ -51,7 +51,7 @@ def test_table(run: Run) -> None:
     lines = run("backtest", *SHORT).stdout.splitlines()
     assert lines[0] == (
         "Of 280 mails that came within 7 days to domains called safe at encrypt, 70 would have been lost and 0 delayed "
-        "(precision 75.000 %); they are 100 % of all mail."
+        "(precision 75.000%); they are 100% of all mail."
     )
     assert [line.split()[:6] for line in lines[3:6]] == [
         ["2026-01-12", "2", "0", "140", "0", "0"],

@@ -53,10 +53,10 @@ def test_ingest_and_traffic_for_people(run: Run) -> None:
     shown = run("traffic")
     assert (shown.returncode, shown.stderr) == (0, "")
     assert shown.stdout.splitlines() == [
-        "Of 3 mails sent to the internet on 20 Nov 2026, 66.7 % were encrypted; 1 went in clear.",
+        "Of 3 mails sent to the internet on 20 Nov 2026, 66.7% were encrypted; 1 went in clear.",
         "",
         "period      deliveries  sent  encrypted  plaintext  unknown  share encrypted",
-        "2026-11-20           3     3          2          1        0           66.7 %",
+        "2026-11-20           3     3          2          1        0            66.7%",
     ]
 
 

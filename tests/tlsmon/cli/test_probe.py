@@ -107,7 +107,7 @@ def test_no_time_left(run: Run, tmp_path: Path) -> None:
         done = run("probe", "--file", "-", *arguments, *limit, text=b"slow.test")
     assert done.returncode == 0
     assert "late" in {row["why"] for row in csv.DictReader(io.StringIO(done.stdout, newline=""))}
-    assert done.stderr.startswith("tlsmon: for 1 domains there was no time left")
+    assert done.stderr.startswith("tlsmon: for 1 domain there was no time left")
     assert list((tmp_path / "store" / "_probes").glob("*.parquet")) == []
 
 

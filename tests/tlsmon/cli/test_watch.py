@@ -36,7 +36,7 @@ def test_a_hiccup(run: Run, tmp_path: Path) -> None:
     filled(tmp_path / "store", hourly("hiccup.test", "eeenn"))
     done = run("watch")
     assert done.returncode == 0
-    assert done.stdout.startswith("1 domains fail for TLS since their last success; nothing is to be done yet.\n")
+    assert done.stdout.startswith("1 domain fails for TLS since the last success; nothing is to be done yet.\n")
     assert "hiccup.test  wait" in done.stdout
 
 
@@ -46,7 +46,7 @@ def test_a_line_to_take_out(run: Run, tmp_path: Path) -> None:
     filled(tmp_path / "store", items)
     done = run("watch")
     assert done.returncode == 1
-    assert done.stdout.startswith("3 domains fail for TLS since their last success; take out 2 policy lines now.\n")
+    assert done.stdout.startswith("3 domains fail for TLS since the last success; take out 2 policy lines now.\n")
     rows = [line.split()[0] for line in done.stdout.splitlines()[3:]]
     assert rows == ["lost.test", "waits.test", "wait.test"]
     assert "nothing got through for 1.7 days; mail bounces in 3.3 days (tls_not_offered)" in done.stdout
@@ -80,7 +80,7 @@ def test_our_own_fault(run: Run, tmp_path: Path) -> None:
     filled(tmp_path / "store", items)
     done = run("watch")
     assert (done.returncode, done.stdout) == (0, "No domain fails for TLS since its last success.\n")
-    assert "postfix mail: 40 attempts to 1 domains failed for a reason of your own (tls_local)" in done.stderr
+    assert "postfix mail: 40 attempts to 1 domain failed for a reason of your own (tls_local)" in done.stderr
     (local,) = json.loads(run("watch", "--format", "json").stdout)["local"]
     assert list(local) == ["mta", "host", "instance", "cause", "attempts", "domains", "first", "last"]
 
@@ -101,7 +101,7 @@ def test_policy_in_use(run: Run, tmp_path: Path) -> None:
     done = run("watch", "--policy", "policy")
     assert done.returncode == 1
     assert done.stdout.startswith(
-        "2 domains under policy fail for TLS since their last success; "
+        "2 domains under policy fail for TLS since the last success; "
         "take out now the lines 5 (waits.test), 6 (lost.test).\n"
     )
     assert [line.split()[:2] for line in done.stdout.splitlines()[3:]] == [["6", "lost.test"], ["5", "waits.test"]]

@@ -11,7 +11,8 @@ from tests.tlsmon.logs import FAILED, SENT, encrypted, ingest, line, silent
 from tlsmon.store.table import Table
 from tlsmon.traffic.model import Counts, Group, Period, Silence, Traffic
 from tlsmon.traffic.shares import traffic
-from tlsmon.traffic.summary import advice, percent, sentence, span
+from tlsmon.traffic.summary import advice, sentence
+from tlsmon.wording import percent, span
 
 DAY = 86_400
 FILTER = (
@@ -141,13 +142,13 @@ def test_counts_add(one: Counts, two: Counts, three: Counts) -> None:
 
 @given(st.integers(0, 10**9), st.integers(0, 10**9))
 def test_hundred_percent_is_exact(encrypted: int, plaintext: int) -> None:
-    """0 % and 100 % are said only where they are exactly true."""
+    """0% and 100% are said only where they are exactly true."""
     share = Counts(encrypted=encrypted, plaintext=plaintext).share_encrypted
     if share is None:
         assert encrypted + plaintext == 0
         return
-    assert (percent(share) == "100 %") == (plaintext == 0)
-    assert (percent(share) == "0 %") == (encrypted == 0)
+    assert (percent(share) == "100%") == (plaintext == 0)
+    assert (percent(share) == "0%") == (encrypted == 0)
 
 
 FIRST = datetime(2026, 11, 1, 3, tzinfo=UTC)
@@ -157,15 +158,15 @@ LAST = datetime(2026, 11, 14, 20, tzinfo=UTC)
 @pytest.mark.parametrize(
     ("total", "said"),
     [
-        (Counts(12_400, 12_345, 12_000, 345), "97.2 % were encrypted; 345 went in clear."),
-        (Counts(12_400, 12_345, 12_345), "100 % were encrypted; none went in clear."),
+        (Counts(12_400, 12_345, 12_000, 345), "97.2% were encrypted; 345 went in clear."),
+        (Counts(12_400, 12_345, 12_345), "100% were encrypted; none went in clear."),
         (
             Counts(12_400, 12_345, 12_000, 300, 45),
-            "at least 97.2 % were encrypted; 300 went in clear, 45 are unknown.",
+            "at least 97.2% were encrypted; 300 went in clear, 45 are unknown.",
         ),
         (
             Counts(12_400, 12_345, 12_344, 0, 1),
-            "at least 99.9 % were encrypted; none is known to have gone in clear, 1 is unknown.",
+            "at least 99.9% were encrypted; none is known to have gone in clear, 1 is unknown.",
         ),
         (
             Counts(12_400, 12_345, 0, 0, 12_345),
@@ -189,5 +190,5 @@ def test_sentence_without_mail() -> None:
 
 def test_spans() -> None:
     """A span names month and year once where they are the same."""
-    assert span(datetime(2026, 10, 30, tzinfo=UTC), LAST) == "from 30 Oct to 14 Nov 2026"
-    assert span(datetime(2025, 12, 31, tzinfo=UTC), LAST) == "from 31 Dec 2025 to 14 Nov 2026"
+    assert span(datetime(2026, 10, 30, tzinfo=UTC), LAST) == "30 Oct to 14 Nov 2026"
+    assert span(datetime(2025, 12, 31, tzinfo=UTC), LAST) == "31 Dec 2025 to 14 Nov 2026"

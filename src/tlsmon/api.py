@@ -34,7 +34,7 @@ from tlsmon.verdict.backtest import document as backtest_document
 from tlsmon.verdict.model import Judgement, Level, Probed, Thresholds, Verdict
 from tlsmon.verdict.recommend import Recommendation, Window
 from tlsmon.verdict.summary import headline, last_seen
-from tlsmon.verdict.watch import Advice, Failing, Governing, LocalFault, Watch, watch
+from tlsmon.verdict.watch import Advice, Failing, Governing, LocalFault, Watch, failed_in, watch
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -174,7 +174,7 @@ class Store:
         from tlsmon.policy import proposal
         from tlsmon.provider import provider
 
-        window, found = self._observations(days, as_of)
+        window, found = self._observed(days, as_of)
         asked = thresholds or Thresholds()
         return proposal.propose(found, level, window, asked, provider, looks=self._looks(asked, window, as_of))
 
@@ -238,8 +238,8 @@ class Store:
 
         ``governing``: the policy in use, see :func:`in_use`; None: all domains, whatever they are held to.
         """
-        window, found = self._observations(days, as_of)
-        return watch(found, governing, int(window.until.timestamp() * 1_000_000), queue_days)
+        window, found = self._observed(days, as_of)
+        return watch(failed_in(found), governing, int(window.until.timestamp() * 1_000_000), queue_days)
 
     def backtest(self, walk: Walk) -> Backtest:
         """Walk over all days (UTC) in the store, and compare verdicts with what came after. Raises StoreError."""

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from tests.lab.authority import Certificate
 from tests.lab.proof import Case, compare, judgements, matrix, mta_of, run_twice
 from tests.lab.random_cases import random_cases
 from tests.lab.scenario import make_scenario
@@ -37,8 +38,12 @@ def main() -> None:
         met = {(row.domain, row.mx_ip) for row in read_truth(before.truth)}
     domains = {domain.name: domain for domain in scenario.world.domains}
     postfix = mta_of(setup) == "postfix"
-    steady = [each for each in cases if each.truth == "safe" and steadily_safe(domains[each.domain], bounces=postfix)]
-    told = [each for each in steady if any((each.domain, end.address) in met for end in always(domains[each.domain]))]
+    steady = [
+        each for each in cases if each.truth == "safe" and steadily_safe(domains[each.domain], level, bounces=postfix)
+    ]
+    told = [
+        each for each in steady if any((each.domain, end.address) in met for end in always(domains[each.domain], level))
+    ]
     print(f"{name}, {level}, seed {seed}: {dict(matrix(cases))}")
     print(f"steadily safe: {_named(steady)}; told by the log: {_named(told)}")
     for case in cases:
@@ -46,22 +51,28 @@ def main() -> None:
             print(f"called safe, {case.truth}: {case.domain}: {_made(domains[case.domain])}")
     for case in told:
         if not _is_safe(case):
-            print(f"safe, not named: {case.domain}: {_made(domains[case.domain])}")
+            print(f"safe, not named: {case.domain}: {_made(domains[case.domain])}: {_said(case)}")
 
 
-def steadily_safe(domain: Domain, *, bounces: bool) -> bool:
+def steadily_safe(domain: Domain, level: str, *, bounces: bool) -> bool:
     """
-    Tell whether enforcement takes no mail from the domain, however often it is tried.
+    Tell whether a level takes no mail from the domain, however often it is tried.
 
     ``bounces``: the sender is Postfix, which returns mail at once where STARTTLS is answered 5xx.
     """
     refusing = any(end.behaviour.starttls is StartTls.REFUSED for end in _ends(domain))
-    return bool(list(always(domain))) and not domain.later and not (bounces and refusing)
+    return bool(list(always(domain, level))) and not domain.later and not (bounces and refusing)
 
 
-def always(domain: Domain) -> Iterable[Endpoint]:
-    """Return the addresses that take any mail over TLS at the first attempt."""
-    return (end for end in _ends(domain) if _takes_all(end.behaviour))
+def always(domain: Domain, level: str) -> Iterable[Endpoint]:
+    """Return the addresses that take any mail at the level at the first attempt."""
+    return (end for end in _ends(domain) if _takes_all(end.behaviour) and _is_accepted(end.behaviour, level))
+
+
+def _is_accepted(made: Behaviour, level: str) -> bool:
+    """Tell whether a level other than dane-only accepts the certificate."""
+    accepted = {"encrypt": frozenset(Certificate), "verify": {Certificate.TRUSTED, Certificate.TRUSTED_DOMAIN}}
+    return made.certificate in accepted.get(level, {Certificate.TRUSTED_DOMAIN})
 
 
 def _takes_all(made: Behaviour) -> bool:
@@ -72,6 +83,11 @@ def _takes_all(made: Behaviour) -> bool:
 
 def _ends(domain: Domain) -> Iterable[Endpoint]:
     return (end for _, host in domain.mx for end in host.endpoints)
+
+
+def _said(case: Case) -> str:
+    judged = case.judgement
+    return f"{judged.verdict}: {'; '.join(judged.reasons)}" if judged else "-"
 
 
 def _is_safe(case: Case) -> bool:

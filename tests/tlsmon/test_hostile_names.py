@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 from tests.tlsmon.report.stores import START, filled
 from tests.tlsmon.report.test_report import DAY, report_of, sent
+from tests.tlsmon.verdict.stories import columns_of
 from typer.testing import CliRunner
 
 from tlsmon import api
@@ -61,7 +62,7 @@ def items(domains: Sequence[str], hosts: Sequence[str]) -> Iterator[Observation]
 
 def proposal_of(domains: Sequence[str], hosts: Sequence[str], level: Level) -> Proposal:
     """Return what a policy is made from, as if all that is safe at the lowest level was so at the level."""
-    found = propose(list(items(domains, hosts)), Level.ENCRYPT, WINDOW, Thresholds(), provider)
+    found = propose(columns_of(items(domains, hosts)), Level.ENCRYPT, WINDOW, Thresholds(), provider)
     return found._replace(recommendation=found.recommendation._replace(level=level))
 
 

@@ -5,7 +5,7 @@ Attempts differ in domain and address, and are alike in most of the rest. So eac
 values stands there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -42,12 +42,20 @@ class Columns(NamedTuple):
     """Microseconds since 1970, UTC."""
     last: Numbers
 
-    def part(self, rows: Numbers) -> "Columns":
+    def part(self, rows: Numbers | npt.NDArray[np.bool_]) -> "Columns":
         """Return some of the attempts."""
         return Columns(*self[:3], *(column[rows] for column in self[3:]))
 
+    def where(self, test: Callable[[Observation], Any]) -> npt.NDArray[np.bool_]:
+        """Tell of which attempts something holds that does not depend on domain, address, number or time."""
+        return np.array([bool(test(kind)) for kind in self.kinds], np.bool_)[self.kind]
+
+    def of_domains(self, which: npt.NDArray[np.bool_]) -> "Columns":
+        """Return all attempts of the domains of which there is one among some of the attempts."""
+        return self.part(np.bincount(self.domain[which], minlength=len(self.domains))[self.domain] > 0)
+
     @without_collection()
-    def observations(self, rows: Numbers | slice = slice(None)) -> list[Observation]:
+    def observations(self, rows: Numbers | npt.NDArray[np.bool_] | slice = slice(None)) -> list[Observation]:
         """Return some of the attempts, or all, as values. Equal texts, addresses and senders are one object."""
         domains, addresses = self.domains, self.addresses
         words, rest = [kind[2:10] for kind in self.kinds], [kind[13:] for kind in self.kinds]

@@ -1,11 +1,13 @@
 """What a policy is made from: the domains that are safe, and what is known of those that lose mail."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+import numpy as np
+
 from maillog.model import Level as AnyLevel
+from tlsmon.evidence.columns import Columns
 from tlsmon.evidence.looks import Looks
-from tlsmon.evidence.model import Observation
 from tlsmon.policy import canary as canaries
 from tlsmon.policy import diff, exim, postfix
 from tlsmon.policy.canary import Canary
@@ -14,8 +16,9 @@ from tlsmon.policy.exim import Configuration
 from tlsmon.policy.model import Enforcement
 from tlsmon.policy.postfix import Written
 from tlsmon.verdict.model import Judgement, Level, Thresholds, Verdict
-from tlsmon.verdict.recommend import Recommendation, Window, recommend
-from tlsmon.verdict.watch import Advice, watch
+from tlsmon.verdict.recommend import Recommendation, Window
+from tlsmon.verdict.watch import Advice, failed_in, watch
+from tlsmon.verdict.window import recommend_window
 
 
 class Proposal(NamedTuple):
@@ -69,7 +72,7 @@ class Proposal(NamedTuple):
 
 
 def propose(  # noqa: PLR0913
-    found: Sequence[Observation],
+    found: Columns,
     level: Level,
     window: Window,
     asked: Thresholds,
@@ -77,24 +80,23 @@ def propose(  # noqa: PLR0913
     *,
     looks: Looks | None = None,
 ) -> Proposal:
-    """Return what a policy at a level is made from; ``found`` are the observations of the window, ``looks`` probes'."""
-    at_level = recommend(found, level, window, asked, provider, looks=looks)
+    """Return what a policy at a level is made from: the attempts of the window, and what probes found."""
+    at_level = recommend_window(found, level, window, asked, provider, looks=looks)
     # A line in use may be at another level: only what loses at the lowest mandatory one loses under every line.
-    lowest = at_level if level is Level.ENCRYPT else recommend(found, Level.ENCRYPT, window, asked, provider)
+    lowest = at_level if level is Level.ENCRYPT else recommend_window(found, Level.ENCRYPT, window, asked, provider)
     losing = {} if lowest.held else _losing(lowest, found, window, asked.queue_days)
-    return Proposal(at_level, losing, _refusing(found), frozenset(item.sender.mta for item in found))
+    return Proposal(at_level, losing, _refusing(found), frozenset(kind.sender.mta for kind in found.kinds))
 
 
-def _losing(
-    lowest: Recommendation, found: Sequence[Observation], window: Window, queue_days: float
-) -> Mapping[str, str]:
+def _losing(lowest: Recommendation, found: Columns, window: Window, queue_days: float) -> Mapping[str, str]:
     """Return what no mandatory level could deliver, and what a line in use is losing right now."""
-    failing = watch(found, None, int(window.until.timestamp() * 1_000_000), queue_days).failing
+    failing = watch(failed_in(found), None, int(window.until.timestamp() * 1_000_000), queue_days).failing
     reasons = {item.domain: item.reason for item in failing if item.advice is Advice.REMOVE}
     return reasons | {item.domain: "; ".join(item.reasons) for item in lowest.verdicts(Verdict.LOSES)}
 
 
-def _refusing(found: Sequence[Observation]) -> frozenset[str]:
+def _refusing(found: Columns) -> frozenset[str]:
     """Return the domains that use an address which bounced anybody's mail by refusing STARTTLS."""
-    refused = {item.address for item in found if item.cause == "tls_refused" and item.outcome == "bounced"}
-    return frozenset(item.domain for item in found if item.address in refused)
+    bounced = found.where(lambda kind: kind.cause == "tls_refused" and kind.outcome == "bounced")
+    at_such = np.isin(found.address, found.address[bounced])
+    return frozenset(found.domains[code] for code in np.unique(found.domain[at_such]).tolist())

@@ -18,7 +18,6 @@ from tlsmon.evidence.columns import Columns
 from tlsmon.evidence.history import Sessions, behaviour
 from tlsmon.evidence.looks import Looks
 from tlsmon.evidence.model import Observation, Standing
-from tlsmon.evidence.standing import TLS_CAUSES
 from tlsmon.provider import provider
 from tlsmon.report.model import Rung, Week
 from tlsmon.report.register import Exemption
@@ -30,7 +29,7 @@ from tlsmon.verdict import by_column
 from tlsmon.verdict.fates import Seen
 from tlsmon.verdict.model import Level, Thresholds, Verdict
 from tlsmon.verdict.recommend import Recommendation, Window
-from tlsmon.verdict.watch import watch
+from tlsmon.verdict.watch import failed_in, watch
 from tlsmon.verdict.window import recommend_window
 
 WEEKS: Final = 13
@@ -253,7 +252,7 @@ def _cause(item: Observation) -> str:
 
 def _enforced(found: Columns) -> tuple[EnforcedFailure, ...]:
     groups: dict[tuple[str, str, str], list[Observation]] = defaultdict(list)
-    for item in found.observations(np.flatnonzero(by_column.where(found, _is_enforced))):
+    for item in found.observations(found.where(_is_enforced)):
         groups[item.domain, item.address.host, item.cause or ""].append(item)
     failures = (
         EnforcedFailure(
@@ -273,14 +272,7 @@ def _is_enforced(item: Observation) -> bool:
 
 
 def _advice(found: Columns, until: datetime, asked: Asked) -> dict[str, str]:
-    for_tls = by_column.where(found, lambda item: item.cause in TLS_CAUSES)
-    domains = np.isin(found.domain, found.domain[for_tls])
-    failing = watch(
-        found.observations(np.flatnonzero(domains)),
-        None,
-        int(until.timestamp() * 1_000_000),
-        asked.thresholds.queue_days,
-    ).failing
+    failing = watch(failed_in(found), None, int(until.timestamp() * 1_000_000), asked.thresholds.queue_days).failing
     return {item.domain: str(item.advice) for item in failing}
 
 

@@ -7,7 +7,7 @@ them together. What has both good and bad sessions is left to the functions over
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ import numpy.typing as npt
 from tlsmon.evidence.columns import Columns, Numbers, combined, distinct
 from tlsmon.evidence.history import Behaviour, Sessions, behaviour
 from tlsmon.evidence.looks import Looks
-from tlsmon.evidence.model import Observation, Standing
+from tlsmon.evidence.model import Standing
 from tlsmon.evidence.standing import sender_facts, standing
 from tlsmon.verdict import hold, own_side, probed
 from tlsmon.verdict.fates import Seen
@@ -98,14 +98,9 @@ def indexed(values: Sequence[_Value]) -> tuple[list[_Value], Numbers]:
     return distinct, np.array([index[value] for value in values], np.int64)
 
 
-def where(found: Columns, test: Callable[[Observation], Any]) -> npt.NDArray[np.bool_]:
-    """Tell of which attempts something holds that does not depend on domain, address, number or time."""
-    return np.array([bool(test(kind)) for kind in found.kinds], np.bool_)[found.kind]
-
-
 def smarthost(found: Columns) -> str | None:
     """Return what :func:`tlsmon.verdict.hold.smarthost` does."""
-    sent = where(found, lambda kind: kind.outcome == "sent")
+    sent = found.where(lambda kind: kind.outcome == "sent")
     if not sent.any():
         return None
     places, place = indexed([(address.host, address.port) for address in found.addresses])
@@ -231,11 +226,11 @@ def _failed(rows: Rows) -> dict[str, int]:
     """Return the attempts that failed for another reason than TLS, by address (IP)."""
     found = rows.found
     failed: dict[str, int] = defaultdict(int)
-    put_off_at = rows.sums(found.address, len(found.addresses), where(found, put_off)).tolist()
+    put_off_at = rows.sums(found.address, len(found.addresses), found.where(put_off)).tolist()
     for address, number in zip(found.addresses, put_off_at, strict=True):
         if number and address.ip:
             failed[address.ip] += number
-    before = rows.sums(found.kind, len(found.kinds), where(found, lambda kind: kind.earlier)).tolist()
+    before = rows.sums(found.kind, len(found.kinds), found.where(lambda kind: kind.earlier)).tolist()
     for kind, number in zip(found.kinds, before, strict=True):
         for ip in kind.earlier if number else ():
             failed[ip] += number

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from tlsmon.evidence.columns import Numbers, combined, distinct, starts
 from tlsmon.evidence.history import SECOND, Behaviour
 from tlsmon.evidence.model import Address
-from tlsmon.verdict.by_column import GOOD, SILENT, Keys, Rows, indexed, where
+from tlsmon.verdict.by_column import GOOD, SILENT, Keys, Rows, indexed
 from tlsmon.verdict.known import Known
 from tlsmon.verdict.model import Fates, HostCounts, Judgement, Thresholds, Verdict
 from tlsmon.verdict.words import Tally, counted, does_not_tell, of_worst, too_few, untold
@@ -74,7 +74,7 @@ class Steady:
         self._explained = explained
         self._rows, self._by, self._level, self._thresholds = rows, by, level, thresholds
         self._told = rows.standing != SILENT
-        self._mail = self._told & where(rows.found, lambda kind: kind.outcome == "sent")
+        self._mail = self._told & rows.found.where(lambda kind: kind.outcome == "sent")
         senders, sender = indexed([kind.sender for kind in rows.found.kinds])
         domain = rows.found.domain
         codes = combined([(domain, len(rows.found.domains)), (sender[rows.found.kind], len(senders))])

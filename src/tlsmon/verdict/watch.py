@@ -8,11 +8,14 @@ hour. So for what still waits only the attempts are told; what bounced or expire
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from tlsmon.evidence.model import Observation, Sender
 from tlsmon.evidence.standing import TLS_CAUSES
 from tlsmon.wording import count
+
+if TYPE_CHECKING:
+    from tlsmon.evidence.columns import Columns
 
 DAY: Final = 86_400_000_000
 LOCAL_CAUSES: Final = frozenset({"tls_local", "policy"})
@@ -109,6 +112,11 @@ def watch(observations: Iterable[Observation], governing: Governing | None, now:
         if (one := _failing(domain, items, now, queue_days))
     ]
     return Watch(tuple(sorted(found, key=_urgency)), tuple(_faults(local)))
+
+
+def failed_in(found: "Columns") -> list[Observation]:
+    """Return the attempts of domains with one that failed for TLS or a local cause: all that :func:`watch` needs."""
+    return found.of_domains(found.where(lambda kind: kind.cause in TLS_CAUSES | LOCAL_CAUSES)).observations()
 
 
 def _urgency(item: Failing) -> tuple[bool, int, str]:

@@ -1,8 +1,14 @@
 """Stories of domains, as ``tests/tables/verdicts.txt`` writes them, to observations."""
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from typing import TypeVar
 
+import numpy as np
+
+from tlsmon.evidence.columns import Columns, Numbers
 from tlsmon.evidence.model import Address, Observation, Sender
+
+_Value = TypeVar("_Value", bound=Hashable)
 
 MINUTE = 60_000_000
 START = 1_700_000_000_000_000
@@ -72,3 +78,17 @@ def _observation(domain: str, address: Address, sender: Sender, letter: str, min
         time,
         earlier=_EARLIER.get(letter, frozenset()),
     )
+
+
+def columns_of(every: Iterable[Observation]) -> Columns:
+    """Return observations by column."""
+    found = list(every)
+    domains, domain = _coded([item.domain for item in found])
+    addresses, address = _coded([item.address for item in found])
+    sizes = [np.array(column, np.int64) for column in zip(*((i.attempts, i.first, i.last) for i in found), strict=True)]
+    return Columns(domains, addresses, found, domain, address, np.arange(len(found)), *sizes)
+
+
+def _coded(values: Sequence[_Value]) -> tuple[list[_Value], Numbers]:
+    known = {value: number for number, value in enumerate(dict.fromkeys(values))}
+    return list(known), np.array([known[value] for value in values], np.int64)

@@ -19,6 +19,7 @@ from tlsmon.verdict import window as module
 from tlsmon.verdict.judge import judge
 from tlsmon.verdict.model import Thresholds
 from tlsmon.verdict.recommend import Recommendation, Window, recommend
+from tlsmon.verdict.watch import failed_in, watch
 from tlsmon.verdict.window import recommend_window
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -35,6 +36,7 @@ ODD: list[dict[str, Any]] = [
     {"security": "none", "protocol": None, "authentication": None, "outcome": "deferred", "cause": "unrelated"},
     {"security": "none", "protocol": None, "authentication": None, "outcome": "deferred", "cause": "tls_not_offered"},
     {"security": "none", "protocol": None, "authentication": None, "outcome": "bounced", "cause": "tls_refused"},
+    {"security": "none", "protocol": None, "authentication": None, "outcome": "deferred", "cause": "tls_local"},
     {"outcome": "deferred", "cause": "unrelated"},
     {"authentication": "verified", "level": "verify"},
     {"authentication": "verified"},
@@ -191,6 +193,15 @@ def test_cases(case: str, level: str) -> None:
     for asked in (Thresholds(), Thresholds()._replace(min_mails=1_000)):
         plainly = recommend(found.observations(), level, WINDOW, asked, provider)
         assert recommend_window(found, level, WINDOW, asked, provider) == plainly
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.integers(0, 1 << 32))
+def test_what_failed_is_all_that_a_watch_needs(seed: int) -> None:
+    """The attempts of domains that never failed change nothing."""
+    found = world(Random(seed))
+    now = int(WINDOW.until.timestamp() * 1_000_000)
+    assert watch(failed_in(found), None, now) == watch(found.observations(), None, now)
 
 
 @settings(deadline=None, max_examples=50)

@@ -154,7 +154,7 @@ class Steady:
         upper = None if way.bound == _UNTOLD else way.bound
         yield counted(Tally(way.mails, way.accepted, way.hosts, way.first), self._level, verdict, upper)
         if upper is None:
-            yield does_not_tell(self._rows.found.addresses[way.address])
+            yield does_not_tell(self._rows.found.addresses[way.address].host)
         if way.accepted < way.mails:
             yield untold(way.mails - way.accepted)
         if verdict is Verdict.UNPROVEN and upper is not None:

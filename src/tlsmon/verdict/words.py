@@ -54,6 +54,12 @@ class Grounds(NamedTuple):
         """Tell whether the hosts are clients that send to us."""
         return any(item.observation.direction is Direction.INBOUND for item in self.seen[:1])
 
+    def name(self, address: Address) -> str:
+        """Return the MX host of an address, and as Postfix writes it where it has others that may be spoken of."""
+        others = (*self.chances.behaviours, *self.chances.open)
+        several = any(other.host == address.host and other != address for other in others)
+        return f"{address.host}[{address.ip}]" if several and address.ip else address.host
+
 
 class Tally(NamedTuple):
     """The mail of a domain in numbers."""
@@ -115,20 +121,20 @@ def counted(tally: Tally, level: str, verdict: Verdict, upper: float | None, *, 
 def _hosts(grounds: Grounds) -> Iterable[str]:
     """Name the hosts that would be refused, and those that changed."""
     for address, known in grounds.chances.behaviours.items():
-        name = address.host or "the destination"
+        name = grounds.name(address) or "the destination"
         if known.bad and known.share_bad > grounds.thresholds.tolerated_delay:
             sessions = f"{known.bad:,} of {known.good + known.bad:,} sessions"
             yield f"{name} {_cause(grounds, address)}: {sessions}{_since(known)}"
         elif known.since is not None:
             yield f"{name} is in order since {day(known.since)}; before, {known.bad_before:,} sessions were not"
     for address in grounds.chances.open:
-        yield does_not_tell(address, inbound=grounds.inbound)
+        yield does_not_tell(grounds.name(address), inbound=grounds.inbound)
 
 
-def does_not_tell(address: Address, *, inbound: bool = False) -> str:
+def does_not_tell(name: str, *, inbound: bool = False) -> str:
     """Say that nothing is known of an address."""
     verb = "sent" if inbound else "took"
-    return f"{address.host} {verb} mail, but the log does not tell whether this level would accept it"
+    return f"{name} {verb} mail, but the log does not tell whether this level would accept it"
 
 
 def _since(known: Behaviour) -> str:
@@ -200,7 +206,7 @@ def _doubts(grounds: Grounds) -> Iterable[str]:
         return
     moved_to = grounds.chances.deserted_for(grounds.thresholds.tolerated_delay)
     if moved_to is not None:
-        yield f"no other MX host took mail since {moved_to.host} appeared: the domain may have moved there"
+        yield f"no other MX host took mail since {grounds.name(moved_to)} appeared: the domain may have moved there"
     yield from too_few(grounds.mails, grounds.upper, grounds.thresholds)
 
 

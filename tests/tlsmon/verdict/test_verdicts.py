@@ -115,3 +115,14 @@ def test_recipients_of_one_mail_are_one_choice_of_an_address() -> None:
     (of_several,) = recommend(several, "encrypt", WINDOW, Thresholds(max_share=1.0), provider).judgements
     assert judgement.fates == Fates(delivered=3, rerouted=2)
     assert of_several.fates == Fates(delivered=60, rerouted=40)
+
+
+def test_addresses_of_one_host_are_told_apart() -> None:
+    """Where an MX host has several addresses, the reasons say which of them they speak of."""
+    first = list(observations("mx=pppp"))
+    second = [item._replace(address=item.address._replace(ip="192.0.2.99")) for item in observations("mx=????")]
+    (judgement,) = recommend([*first, *second], "encrypt", WINDOW, Thresholds(), provider).judgements
+    assert "mx.example.com[192.0.2.109] took mail in clear: 4 of 4 sessions" in judgement.reasons
+    assert "mx.example.com[192.0.2.99] took mail, but the log does not tell" in "; ".join(judgement.reasons)
+    (judgement,) = recommend(first, "encrypt", WINDOW, Thresholds(), provider).judgements
+    assert "mx.example.com took mail in clear: 4 of 4 sessions" in judgement.reasons

@@ -12,6 +12,7 @@ from typing import Any
 
 from maillog import formats
 from maillog.counts import Counts
+from maillog.damage import HOLE, LINE_MAX, TOO_LONG, long_lines, parts
 from maillog.errors import CarryError
 from maillog.exim.lane import EximLane
 from maillog.exim.lane_lines import Head as EximHead
@@ -26,11 +27,8 @@ from maillog.scope import in_networks
 from maillog.sources import open_log
 
 CARRY_VERSION = 2
-LINE_MAX = 1 << 16
-"""Bytes. syslog and both MTAs stay far below; a longer line is not read, and counted."""
 SLICE = 1 << 17
 """Bytes that are looked at together; more than a line."""
-TOO_LONG = f"a line of more than {LINE_MAX} bytes"
 NO_FRAME = "a line whose time stamp, host and program cannot be read"
 _NEARBY = frozenset({Scope.PRIVATE, Scope.LOOPBACK})
 HOSTS_LIMIT = 2_000
@@ -68,16 +66,14 @@ class LogReader:
         before = self._lines
         begin = self._skip(piece)
         end = max(piece.rfind(b"\n") + 1, begin)
-        for start, stop in _long_lines(piece, begin, end):
+        for start, stop in long_lines(piece, begin, end):
             self._read_lines(piece, begin, start, found, unread)
-            if self._only is not Direction.INBOUND:
-                unread.append(self._too_long(start, piece[start : start + UNREAD_TEXT]))
+            self._too_long(piece, start, stop, found, unread)
             self._lines += 1
             begin = stop
         self._read_lines(piece, begin, end, found, unread)
         if len(piece) - end > LINE_MAX:
-            if self._only is not Direction.INBOUND:
-                unread.append(self._too_long(end, piece[end : end + UNREAD_TEXT]))
+            self._too_long(piece, end, len(piece), found, unread)
             self._skipping = True
             end = len(piece)
         self._offset += end
@@ -163,7 +159,8 @@ class LogReader:
         self._lines = self._offset = 0
         self._skipping = False
         if missing:
-            decided = [delivery for reader in self._readers.values() for delivery in reader.missed()]
+            decided: list[Delivery] = []
+            self._missed(decided)
             self._counts.add(self._scoped(decided))
 
     # --- lines ------------------------------------------------------------------------------------------------------
@@ -182,7 +179,11 @@ class LogReader:
         """Read the lines of a part of the piece, none of which is too long; some at a time, which caches like."""
         while begin < end:
             stop = end if end - begin <= SLICE else piece.rfind(b"\n", begin, begin + SLICE) + 1
-            self._read_slice(piece, begin, stop, found, unread)
+            for part in parts(piece, begin, stop):
+                if part.hole is not None:
+                    self._missed(found)
+                    self._not_read(piece, part.hole, HOLE, unread)
+                self._read_slice(piece, part.begin, part.end, found, unread)
             begin = stop
 
     def _read_slice(self, piece: bytes, begin: int, end: int, found: list[Delivery], unread: list[UnreadLine]) -> None:
@@ -278,7 +279,10 @@ class LogReader:
         """Read a line that may matter; return why it could not be read, if so."""
         record = self._framer.frame(line.rstrip(b"\r"))
         if isinstance(record, Unframed):
-            return NO_FRAME if record is Unframed.NO_FRAME and not line[:1].isspace() else None
+            if record is not Unframed.NO_FRAME or line[:1].isspace():
+                return None
+            self._missed(found)  # it may have been any line
+            return NO_FRAME
         reason = None
         key = reader_key(record)
         if key and key[0] is Mta.EXIM and self._only is Direction.INBOUND:
@@ -299,8 +303,21 @@ class LogReader:
             reader = self._readers[key] = new_reader(key, self._settings.internet, self._only)
         return reader
 
-    def _too_long(self, start: int, text: bytes) -> UnreadLine:
-        return UnreadLine(self._lines + 1, self._offset + start, TOO_LONG, _shown(text))
+    def _too_long(self, piece: bytes, start: int, stop: int, found: list[Delivery], unread: list[UnreadLine]) -> None:
+        if piece.find(b"\0", start, stop) >= 0:
+            self._missed(found)
+        self._not_read(piece, start, TOO_LONG, unread)
+
+    def _not_read(self, piece: bytes, start: int, reason: str, unread: list[UnreadLine]) -> None:
+        """Count a line that no reader looks at; where there are two, one of them does."""
+        if self._only is not Direction.INBOUND:
+            text = _shown(piece[start : start + UNREAD_TEXT].partition(b"\n")[0])
+            unread.append(UnreadLine(self._lines + 1, self._offset + start, reason, text))
+
+    def _missed(self, found: list[Delivery]) -> None:
+        """Note that text is missing here: nothing is known any more of what is under way."""
+        for reader in self._readers.values():
+            found += reader.missed()
 
     def _scoped(self, deliveries: list[Delivery]) -> list[Delivery]:
         """Count the servers of some networks as internet, if the settings say so."""
@@ -370,16 +387,6 @@ def read_log(name: str, settings: ReadSettings | None = None) -> Iterator[Readin
         # Also where the file breaks off: what was read until then counts.
         last = reader.read(rest + b"\n") if rest else Reading([], [], 0, 0)
         yield last._replace(deliveries=last.deliveries + reader.held())
-
-
-def _long_lines(piece: bytes, begin: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield begin and end (behind the newline) of the complete lines that are too long."""
-    while end - begin > LINE_MAX:
-        newline = piece.rfind(b"\n", begin, begin + LINE_MAX + 1)
-        if newline < 0:
-            newline = piece.index(b"\n", begin, end)
-            yield begin, newline + 1
-        begin = newline + 1
 
 
 def _shown(line: bytes) -> str:

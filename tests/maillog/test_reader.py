@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from tests.maillog.postfix.lines import OTHER, QID2, SETTINGS, Clock, deferred, log, tls, to
 
 from maillog import CarryError, Delivery, LogReader, ReadSettings, Scope, UnreadLine, read_piece
-from maillog.reader import HOSTS_LIMIT, LINE_MAX, NO_FRAME, TOO_LONG
+from maillog.damage import LINE_MAX, TOO_LONG
+from maillog.reader import HOSTS_LIMIT, NO_FRAME
 from maillog.reading import UNREAD_TEXT
 
 BAD = "Nov  3 10:00:00 mail postfix/smtp[1]: 7D959244159: to=<u@good.test>, odd"

@@ -9,6 +9,7 @@ logging was on (``tls_logging``) and the log shows the attempt from its beginnin
 from datetime import timedelta
 
 from maillog.counts import microseconds
+from maillog.damage import is_merged
 from maillog.errors import CarryError
 from maillog.model import (
     Authentication,
@@ -96,8 +97,7 @@ class PostfixDeliveries:
         """Take the next record and what it tells; return what is now known."""
         self.whole.begins(record.time)
         if isinstance(event, Unread):
-            self._unread(record)
-            return [event]
+            return [*self._unread(record), event]
         match record.program:
             case "smtp" | "lmtp":
                 return self._client(record, event)
@@ -116,16 +116,19 @@ class PostfixDeliveries:
         return [delivery for logging in self.logging.values() for delivery in logging.held()]
 
     # --- smtp(8) and lmtp(8) ----------------------------------------------------------------------------------------
-    def _unread(self, record: Record) -> None:
+    def _unread(self, record: Record) -> list[Delivery]:
         """Keep an unreadable line from making the lines after it look silent, or their session another's."""
+        if is_merged(record.text):
+            return self.missed()
         if record.program not in ("smtp", "lmtp"):
-            return
+            return []
         process = self._process(record)
         queue_id = queue_id_of(record.text)
         if queue_id:
             process.serves(queue_id)
         else:
             process.session = Session(None, None, microseconds(record.time))
+        return []
 
     def _process(self, record: Record, setup: float = 0) -> Process:
         return self.processes.get((record.instance, record.program, record.pid), microseconds(record.time), setup)
@@ -338,9 +341,9 @@ class PostfixDeliveries:
         return [delivery for logging in self.logging.values() for delivery in logging.boundary(births)]
 
     def missed(self) -> list[Delivery]:
-        """Note that lines are missing here: it is as if the log began with the next one."""
+        """Note that lines are missing here, also such as tell of new settings."""
         self.processes.forget()
-        self.whole = Whole()
+        self.whole.misses()
         return self._settings_read()
 
     def tls_logging(self, tag: tuple[str | None, str]) -> TlsLogging | None:

@@ -44,6 +44,7 @@ class Whole:
         """The latest one that has a line."""
         self._lines = 0
         """Which of the seconds up to it have one: a bit each, the last bit for the latest."""
+        self._missing = False
 
     def begins(self, time: datetime) -> None:
         """Note that there is a line of this time: the first one is where the log begins."""
@@ -61,8 +62,16 @@ class Whole:
         self._since = time + (LOSS_LASTS if lasting else timedelta())
         self._started.clear()
 
+    def misses(self) -> None:
+        """Note that lines are missing before the next one of smtp(8)."""
+        self._missing = True
+        self.second = 0  # so that the next line is heard in any case
+
     def hears(self, time: datetime) -> None:
         """Note a line of smtp(8) about a session or a delivery; find out where there must have been more of them."""
+        if self._missing:
+            self._missing = False
+            self.loses(time, lasting=False)
         second = microseconds(time) // SECOND
         silence = second - self.second
         if -_OUT_OF_ORDER < silence <= 0:
@@ -90,7 +99,13 @@ class Whole:
         """Return the state as JSON."""
         since = self._since and self._since.isoformat()
         heard = [self.second, self._lines]
-        return {"begun": self.begun, "complete_since": since, "started": self._started, "heard": heard}
+        return {
+            "begun": self.begun,
+            "complete_since": since,
+            "started": self._started,
+            "heard": heard,
+            "missing": self._missing,
+        }
 
     def restore(self, state: JsonValue) -> None:
         """Put back what :meth:`carry` gave; raises the errors of a wrong shape."""
@@ -98,3 +113,4 @@ class Whole:
         self.begun, self._since = state["begun"], since and datetime.fromisoformat(since)
         self._started = list(state.get("started", ()))  # states of versions before know none
         self.second, self._lines = state.get("heard", (0, 0))
+        self._missing = bool(state.get("missing", False))

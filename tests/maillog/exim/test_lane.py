@@ -19,8 +19,8 @@ from tests.maillog.ways import Told, counted, told
 
 from maillog import LogReader, ReadSettings
 from maillog.counts import Counts
+from maillog.damage import LINE_MAX
 from maillog.exim.lane import EximLane
-from maillog.reader import LINE_MAX
 
 SAMPLES = sorted(Path("sample_logs").glob("*exim*/*log"))
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -114,6 +114,10 @@ of_others = st.sampled_from(
         "rsyslogd: imuxsock lost 5 messages from pid 11 due to rate-limiting",
         "rsyslogd: imuxsock begin to drop messages due to rate-limiting",
         "dovecot: imap-login: Login",
+        "postfix/smtp[11]: 4F00A1: to=<u\0\0\0",
+        "dovecot: \0Nov 20 10:00:00 mail postfix/smtp[11]: 4F00A1: removed",
+        "dovecot: login\nNov 2Nov 20 10:00:00 mail postfix/smtp[11]: 4F00A1: to=<u@a.example>, relay=none",
+        "postfix/smtp[11]: 4F00A1: to=<uNov 20 10:00:00 mail postfix/smtp[12]: 4F00A1: removed",
         "exim[9]: 2026-11-20 10:00:00 1xVfNI-00000D-0R => u@a.example R=d T=s H=mx [198.51.100.1]",
     ]
 )

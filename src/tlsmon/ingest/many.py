@@ -18,7 +18,7 @@ from tlsmon.errors import TlsmonError
 from tlsmon.ingest.families import Candidate, candidate, grouped
 from tlsmon.ingest.identity import Place, Predecessor, place_of
 from tlsmon.ingest.listeners import Listeners
-from tlsmon.ingest.report import LogReport, Report, report_of
+from tlsmon.ingest.report import LogReport, Report, counted_twice, report_of
 from tlsmon.ingest.siblings import completed
 from tlsmon.store.bookmark import Totals
 from tlsmon.store.positions import Positions
@@ -57,7 +57,7 @@ class Outcome(NamedTuple):
             sum(log.new_deliveries for log in self.logs),
             round(seconds, 3),
             list(self.problems),
-            list(self.warnings),
+            [*self.warnings, *counted_twice(self.logs)],
         )
 
 
@@ -206,5 +206,5 @@ class Ingest:
 
     def _report(self, log: Log, place: Place, totals: Totals) -> None:
         before = place.bookmark.totals.deliveries if place.bookmark else 0
-        self._logs.append(report_of(log.name, totals, totals.deliveries - before))
+        self._logs.append(report_of(log.name, place.log, totals, totals.deliveries - before))
         self._seen[place.log] = totals.deliveries

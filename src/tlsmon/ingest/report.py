@@ -1,11 +1,15 @@
 """What an ingest did: values for programs and people."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from tlsmon.store.bookmark import Totals
+from tlsmon.wording import count
 
+_NO_CHANCE = 10
+"""So many deliveries do not begin and end at the same moments by chance."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -22,6 +26,8 @@ class LogReport:
     first: datetime | None = None
     """UTC."""
     last: datetime | None = None
+    log: str | None = None
+    """Its identity, which copies share; None for a log without a line."""
 
 
 class TlsReport(NamedTuple):
@@ -78,10 +84,26 @@ class NoProgress:
         """Show nothing."""
 
 
-def report_of(name: str, totals: Totals, new: int) -> LogReport:
-    """Return the report of a log with these totals."""
+def report_of(name: str, log: str, totals: Totals, new: int) -> LogReport:
+    """Return the report of a log, given its name, its identity and its totals."""
     first, last = (_time(at) for at in (totals.first, totals.last))
-    return LogReport(name, totals.lines, totals.deliveries, new, totals.unread_lines, first, last)
+    return LogReport(name, totals.lines, totals.deliveries, new, totals.unread_lines, first, last, log)
+
+
+def counted_twice(logs: Iterable[LogReport]) -> list[str]:
+    """Return a warning where different logs hold the same mail, as where a logger writes it to two files."""
+    known: dict[tuple[object, ...], LogReport] = {}
+    pairs = []
+    for log in logs:
+        first = known.setdefault((log.deliveries, log.first, log.last), log)
+        if first.log != log.log and log.deliveries >= _NO_CHANCE:
+            pairs.append((first.name, log.name))
+    if not pairs:
+        return []
+    (one, other), *more = pairs
+    others = f" (and {count(len(more), 'further pair')})" if more else ""
+    same = f"{other}: holds the same mail as {one}{others}, and it was counted twice."
+    return [f"{same} Give tlsmon one of them only, and begin a new store."]
 
 
 def _time(at: int | None) -> datetime | None:

@@ -361,3 +361,17 @@ def test_damaged_file_is_found_before_a_commit_in_between(tmp_path: Path, store:
         patch.setattr("tlsmon.ingest.one.GROUPS_LIMIT", 1)
         assert "may be wrong, too" in ingest(store, log).problems[0]
     assert total(store) == 0
+
+
+def test_the_same_mail_in_two_logs_is_told(store: Path, tmp_path: Path) -> None:
+    """A logger may write mail to a log of its own and to the log of everything; a copy is no other log."""
+    mail, everything = tmp_path / "mail.log", tmp_path / "syslog"
+    mail.write_bytes(day(60))
+    everything.write_bytes(b"Nov 20 09:00:00 mail cron[1]: something\n" + day(60))
+    copied = tmp_path / "copy.log"
+    copied.write_bytes(day(60))
+    assert ingest(store, mail, copied).warnings == []
+    for names in ((mail, everything), (everything, mail)):  # also when nothing is new
+        (warning,) = ingest(store, *names).warnings
+        assert "holds the same mail as" in warning
+    assert ingest(tmp_path / "other", everything).warnings == []

@@ -204,8 +204,11 @@ class Processes:
         """
         Return the process that writes under this instance, program and number, new if need be.
 
-        ``setup`` is for how many seconds it has been at work on what it now writes of.
+        ``setup`` is for how many seconds it has been at work on what it now writes of. Where the logger leaves numbers
+        out, nothing ties a line to those before: it is of a process that holds who knows what session.
         """
+        if key[2] is None:
+            return Process(0, time, Session(None, None, time), unclaimed=["?"], doubtful_birth=True)
         process = self.known.get(key)
         if process is not None and abs(time - process.seen) < PROCESS_IDLE:
             process.doubtful_birth |= abs(time - process.seen) > MAX_IDLE + round(setup * SECOND)

@@ -105,7 +105,7 @@ class Framer:
     def frame(self, line: bytes) -> Record | Unframed:
         """Return the record of a line, given without its newline, or why there is none."""
         record = self._frame(line)
-        if record is Unframed.PART:
+        if record is Unframed.PART or (isinstance(record, Record) and record.instance is not None):
             return record
         inside = within(record, line) if isinstance(record, Record) else unwrapped(line)
         framed = Unframed.NO_FRAME if inside is None else self._frame(inside)

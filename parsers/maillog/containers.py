@@ -1,10 +1,11 @@
 """
 A line of a log that a container wrote to its standard output -> the line as the program wrote it.
 
-``docker compose logs`` puts the name of the service before it; ``docker logs -t`` and ``kubectl logs --timestamps`` a
-time, the Container Runtime Interface a time, the stream and whether the line is whole; Docker's own files hold JSON.
-Its drivers for syslog and journald make it the text of another entry, of a program that is named by the container's id.
-Collectors that take JSON get from rsyslog an object of what was in the frame.
+``docker compose logs`` puts the name of the service before it, ``docker service logs`` that of the task and its node,
+``kubectl logs --prefix`` pod and container; ``docker logs -t`` and ``kubectl logs --timestamps`` a time, the Container
+Runtime Interface a time, the stream and whether the line is whole; Docker's own files hold JSON. Its drivers for syslog
+and journald make it the text of another entry, of a program that is named by the container's id. Collectors that take
+JSON get from rsyslog an object of what was in the frame.
 """
 
 import json
@@ -12,7 +13,7 @@ import re
 
 from maillog.model import JsonValue, Record
 
-_SERVICE = re.compile(rb"[A-Za-z0-9][\w.-]{0,127} {1,64}\| ")
+_SERVICE = re.compile(rb"[A-Za-z0-9][\w.@-]{0,255} {1,64}\| |\[pod/[\w./-]{1,400}\] ")
 _TIME = re.compile(rb"(\d{4}-\d\d-\d\dT[\d:.]{8,18}(?:Z|[+-]\d\d:\d\d)) (?:std(?:out|err) F )?")
 # A stamp without year and zone: the container's clock may be set to another zone than the machine's.
 _LESS = re.compile(rb"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d(?= )")

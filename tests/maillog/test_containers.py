@@ -44,6 +44,9 @@ WRAPS: dict[str, Callable[[bytes], bytes]] = {
     "docker logs -t": lambda line: _BEFORE.encode() + b" " + line,
     "docker compose logs -t": lambda line: b"mta-1  | " + _BEFORE.encode() + b" " + line,
     "Kubernetes": lambda line: _BEFORE.encode() + b" stdout F " + line,
+    "docker service logs": lambda line: b"mail_mta.1.x9k2ab4c7de@node-1    | " + line,
+    "kubectl logs --prefix": lambda line: b"[pod/mta-7f75d8656b-78f5h/postfix] " + line,
+    "kubectl logs --prefix --timestamps": lambda line: b"[pod/mta-0/postfix] " + _BEFORE.encode() + b" " + line,
     "Docker's json-file": _json,
 }
 DRIVERS: dict[str, Callable[[bytes], bytes]] = {
@@ -147,6 +150,9 @@ def test_a_container_without_a_frame_inside() -> None:
 CRAFTED = {
     "names of services": b"a-1  | ",
     "spaces after a name": b"a" + b" " * 64,
+    "names of tasks": b"a.1.b@c    | ",
+    "names of pods": b"[pod/a/b] ",
+    "a pod without end": b"[pod/",
     "times": b"2026-11-24T10:00:00.5Z ",
     "times with streams": b"2026-11-24T10:00:00.5Z stdout F ",
     "JSON": b'{"log":"x","time":"2026-11-24T10:00:00Z"}',

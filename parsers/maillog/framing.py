@@ -2,9 +2,10 @@
 A line of a log -> a record: time, host, instance, program, process and text.
 
 Recognised by content: RFC 3164 (also as postlogd and busybox write it), RFC 3339 stamps of rsyslog, syslog-ng and
-``journalctl`` (short, short-precise, short-iso, short-full, short-unix, json), RFC 5424 with ``<PRI>``, and Exim's own
-main log, with and without process number, milliseconds and zone, by itself or inside any of these, in parts. Around all
-of them may be what a container runtime puts there (:mod:`maillog.containers`).
+``journalctl`` (short, short-precise, short-iso, short-full, short-unix, json), RFC 5424 with ``<PRI>``, severities for
+the host, and Exim's own main log, with and without process number, milliseconds and zone, by itself or inside any of
+these, in parts. Around all of them may be what a container runtime or a collector puts there
+(:mod:`maillog.containers`).
 """
 
 import json
@@ -14,7 +15,7 @@ from enum import Enum, auto
 from typing import NamedTuple, TypeAlias
 
 from maillog.clock import Clock, is_near_change
-from maillog.containers import unwrapped
+from maillog.containers import unwrapped, within
 from maillog.model import JsonValue, Record
 
 EXIM = "exim"
@@ -29,9 +30,11 @@ _STAMP = re.compile(
     rb"|[A-Z][a-z]{2} (?P<full>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?) (?P<named>[A-Z]{2,5}|[+-]\d\d(?:\d\d)?)"
     rb"|(?P<iso>\d{4}-\d\d-\d\dT[\d:.,]{8,19}(?P<zone>Z|[+-]\d\d:?\d\d|))"
 )
+# rsyslog's syslogseverity-text, in upper case and padded, as an image of Postfix that many use has it for the host.
+SEVERITY = r"(?:EMERG  |ALERT  |CRIT   |ERR    |WARNING|NOTICE |INFO   |DEBUG  ) (?=[^\s\[\]:/]{1,128}/)"
 _HEAD = re.compile(
     rb"(?:<\d{1,3}>)?(?:" + _STAMP.pattern + rb")"
-    rb" (?:(?P<host>[^\s\[\]]+) (?:[a-z0-9]{1,10}\.[a-z]{1,7} )?)?"
+    rb" (?:" + SEVERITY.encode() + rb"|(?P<host>[^\s\[\]]+) (?:[a-z0-9]{1,10}\.[a-z]{1,7} )?)?"
     rb"(?P<tag>[^\s\[\]:]{1,128})(?:\[(?P<pid>\d{1,10})\])?: "
 )
 _RFC5424 = re.compile(
@@ -102,10 +105,11 @@ class Framer:
     def frame(self, line: bytes) -> Record | Unframed:
         """Return the record of a line, given without its newline, or why there is none."""
         record = self._frame(line)
-        if record is Unframed.NO_FRAME:
-            inside = unwrapped(line)
-            return record if inside is None else self._frame(inside)
-        return record
+        if record is Unframed.PART or (isinstance(record, Record) and record.instance is not None):
+            return record
+        inside = within(record, line) if isinstance(record, Record) else unwrapped(line)
+        framed = Unframed.NO_FRAME if inside is None else self._frame(inside)
+        return record if framed is Unframed.NO_FRAME else framed
 
     def _frame(self, line: bytes) -> Record | Unframed:
         if _EXIM_LINE.match(line):

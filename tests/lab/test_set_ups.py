@@ -12,13 +12,13 @@ from tests.lab.exact import sent_lines
 from tests.lab.mta import Setup
 from tests.lab.random_cases import random_cases
 from tests.lab.run import run_scenario
-from tests.lab.scenario import make_scenario
+from tests.lab.scenario import SMARTHOST, make_scenario
 from tests.lab.skipping import require_root
 from tests.lab.variants import VARIANTS
 
 from maillog import read_log
 
-_SERVICES = """\
+_SERVICES = f"""\
 slow unix - - n - 2 smtp -o syslog_name=postfix/slow
 out1 unix - - n - - smtp
     -o syslog_name=out1 -o smtp_bind_address=192.0.2.1
@@ -27,7 +27,9 @@ verbose unix - - n - - smtp -v
 loud unix - - n - - smtp -o smtp_tls_loglevel=3
 parts unix - - n - - smtp -o smtp_connection_cache_on_demand=no
 keep unix - - n - 4 smtp
-    -o smtp_tls_connection_reuse=yes -o smtp_connection_cache_destinations=kept-1.example,kept-2.example
+    -o smtp_tls_connection_reuse=yes
+    -o smtp_connection_cache_destinations=kept-1.example,kept-2.example,fallen.example
+    -o smtp_fallback_relay=[{SMARTHOST}]:587
 strict unix - - n - - smtp
     -o smtp_tls_security_level=encrypt -o syslog_name=postfix/strict
 """
@@ -44,6 +46,8 @@ _PROVIDER = (Mx(10, "mx.shared-kept.example", (Address(GOOD),)),)
 _KEPT = (
     Case("kept-1.example", _PROVIDER, Traffic(40, bursts=4)),
     Case("kept-2.example", _PROVIDER, Traffic(40, bursts=4), aliased=True),
+    # Its host is down: a kept connection to the fallback relay is logged with this domain's port.
+    Case.simple("fallen.example", None, Traffic(40, bursts=4)),
 )
 
 

@@ -43,6 +43,10 @@ FRAMES = {
     "docker logs -t": f"2026-11-03T10:00:00.000000000Z Nov  3 12:00:00 mail postfix/smtp[11]: {TEXT}",
     "docker compose logs -t": f"mta-1  | 2026-11-03T10:00:00.000000000Z Nov  3 11:00:00 mail postfix/smtp[11]: {TEXT}",
     "Kubernetes": f"2026-11-03T10:00:00.000000000Z stdout F Nov 03 09:00:00 mail postfix/smtp[11]: {TEXT}",
+    "Docker's journald driver": f"Nov 03 10:00:00 box 3f2a1b4c5d6e[7]: Nov 03 12:00:00 mail postfix/smtp[11]: {TEXT}",
+    "rsyslog in JSON": json.dumps(
+        {"@timestamp": "2026-11-03T10:00:00Z", "host": "mail", "tag": "postfix/smtp[11]:", "message": f" {TEXT}"}
+    ),
     "Docker's json-file": json.dumps(
         {
             "log": f"Nov 03 11:00:00 mail postfix/smtp[11]: {TEXT}\n",
@@ -92,6 +96,13 @@ def test_without_host() -> None:
         11,
         TEXT,
     )
+
+
+@pytest.mark.parametrize("severity", ["INFO   ", "WARNING", "ERR    "])
+def test_severity_for_the_host(severity: str) -> None:
+    """As a much used image of Postfix for containers writes it."""
+    record = framed(f"2026-11-03T10:00:00.000000+00:00 {severity} postfix/smtp[11]: {TEXT}", host="mx1")
+    assert record == Record(datetime(2026, 11, 3, 10, tzinfo=UTC), "mx1", "postfix", "smtp", 11, TEXT)
 
 
 TAGS = {

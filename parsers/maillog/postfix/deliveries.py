@@ -181,6 +181,8 @@ class PostfixDeliveries:
 
     def _attempt(self, record: Record, process: Process, event: Attempt) -> list[Delivery]:
         tie = process.tie(event, microseconds(record.time))
+        if tie is Tie.HELD and process.session and process.session.peer:
+            event = event._replace(relay=event.relay._replace(port=process.session.peer.port))
         tls = self._tls(record, process, event, tie)
         earlier = None if event.outcome is Outcome.BOUNCED else process.failed_beside(event.relay.ip)
         result = Result(event.outcome, event.dsn, self._cause(process, event), earlier)

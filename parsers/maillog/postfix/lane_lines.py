@@ -7,12 +7,14 @@ A *head* is the length of a log's time stamps, and what stands between stamp and
 import re
 from typing import NamedTuple
 
+from maillog.framing import SEVERITY
 from maillog.model import Direction
 from maillog.postfix.screen import OTHERS
 
 _HEAD = re.compile(
     rb"^(?P<stamp>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT[\d:.,]{8,19}(?:Z|[+-]\d\d:?\d\d)?)"
-    rb"(?P<head> (?P<host>[!-Z\\^-~]{1,255}) (?:[a-z0-9]{1,10}\.[a-z]{1,7} )?(?P<instance>[!-9;-Z\\^-~]{1,100})/)"
+    rb"(?P<head> (?!" + SEVERITY.encode() + rb")"
+    rb"(?P<host>[!-Z\\^-~]{1,255}) (?:[a-z0-9]{1,10}\.[a-z]{1,7} )?(?P<instance>[!-9;-Z\\^-~]{1,100})/)"
     rb"smtpd?\[\d{1,10}\]: ",
     re.MULTILINE,
 )

@@ -2,7 +2,7 @@
 Which Postfix lines can matter: a byte search without meaning.
 
 The tag of a line is ``SYSLOG_NAME/PROGRAM[PID]`` (``global/mail_task.c:mail_task``), so the name of the program stands
-between ``/`` and ``[``; in RFC 5424 a space follows it, and in JSON of journald a quote.
+between ``/`` and ``[``; in RFC 5424 a space follows it, in JSON of journald a quote, and ``:`` if there is no number.
 """
 
 import re
@@ -15,9 +15,9 @@ PROGRAMS = frozenset({"smtp", "lmtp", "tlsproxy", "qmgr", "local", "virtual", "p
 # Each begins with a letter for which Python's search is fast, an alternative at the beginning would make it slow.
 _SEARCHES = (
     re.compile(
-        rb"/(?:(?:smtp|lmtp|tlsproxy|local|virtual|pipe)[\[\" ]"
-        rb"|qmgr(?:\[[^\n]*status=|[\" ])"
-        rb"|master(?:\[[^\n]*(?:reload|daemon started)|[\" ]))"
+        rb"/(?:(?:smtp|lmtp|tlsproxy|local|virtual|pipe)[\[\" :]"
+        rb"|qmgr(?:\[[^\n]*status=|[\" :])"
+        rb"|master(?:\[[^\n]*(?:reload|daemon started)|[\" :]))"
     ),
     re.compile(rb" messages (?:from|lost due to)|drop messages"),
 )

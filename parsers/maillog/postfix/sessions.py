@@ -71,10 +71,15 @@ class Session:
 
         A connection is found in the cache by its address, too (``smtp_reuse.c:smtp_reuse_addr``). Then its summary has
         the name that it was opened for, and relay= the name that is looked for now: many names lead to one provider.
+        Found by its next hop, relay= has the port of that one, and the summary the port that the connection was opened
+        to, as of a fallback relay (``smtp_session.c:smtp_session_activate`` gets name and address back, no port).
         """
         if self.peer is None or self.summary is None:
             return False
-        return self.peer[1:] == attempt.relay[1:3] and (self.summary.reused or self.peer.host == attempt.relay.host)
+        host, ip, port = attempt.relay[:3]
+        if self.summary.reused:
+            return self.peer.ip == ip and (self.peer.port == port or self.peer.host == host)
+        return self.peer == (host, ip, port)
 
     def carries(self, attempt: Attempt) -> bool:
         """
@@ -204,8 +209,11 @@ class Processes:
         """
         Return the process that writes under this instance, program and number, new if need be.
 
-        ``setup`` is for how many seconds it has been at work on what it now writes of.
+        ``setup`` is for how many seconds it has been at work on what it now writes of. Where the logger leaves numbers
+        out, nothing ties a line to those before: it is of a process that holds who knows what session.
         """
+        if key[2] is None:
+            return Process(0, time, Session(None, None, time), unclaimed=["?"], doubtful_birth=True)
         process = self.known.get(key)
         if process is not None and abs(time - process.seen) < PROCESS_IDLE:
             process.doubtful_birth |= abs(time - process.seen) > MAX_IDLE + round(setup * SECOND)

@@ -64,7 +64,7 @@ def judge(facts: LogFacts, level: str) -> Iterator[Finding]:
     """Yield what the logs lack for a verdict at a level, and what is to be known before it is enforced."""
     yield from _readable(facts)
     for sender, counts in facts.senders.items():
-        yield from _sender(sender, counts, level)
+        yield from _sender(sender, counts, level, numbered=sender.host not in facts.lines.unnumbered)
     yield from _lost(facts)
     yield from _gaps(facts)
     yield from _files(facts)
@@ -88,9 +88,9 @@ def _readable(facts: LogFacts) -> Iterator[Finding]:
         )
 
 
-def _sender(sender: Sender, counts: Counts, level: str) -> Iterator[Finding]:
+def _sender(sender: Sender, counts: Counts, level: str, *, numbered: bool) -> Iterator[Finding]:
     if counts.sent:
-        yield from _unknown(sender, counts)
+        yield from _unknown(sender, counts) if numbered or sender.mta is Mta.EXIM else _unnumbered(sender, counts)
         yield from _certificates(sender, counts, level)
         yield from _relay(counts)
     if sender.mta is Mta.POSTFIX:
@@ -116,6 +116,19 @@ def _unknown(sender: Sender, counts: Counts) -> Iterator[Finding]:
         yield Finding(Weight.MISSING, "smtp_tls_loglevel", text, postfix.MAIN, (postfix.LOG_LINE,), postfix.RELOAD)
     else:
         yield Finding(Weight.MISSING, "log_selector", text, exim.MAIN_SECTION, (exim.selector_line(""),), exim.RESTART)
+
+
+def _unnumbered(sender: Sender, counts: Counts) -> Iterator[Finding]:
+    if counts.unknown:
+        who = f"Postfix on {sender.host}" if sender.host else "Postfix"
+        yield Finding(
+            Weight.MISSING,
+            "process numbers",
+            f"The log of {who} has no process numbers, as in postfix/smtp[4711]. Without them no line about TLS can be "
+            f"tied to a mail: of {counts.sent:,} mails sent {counts.unknown:,} are unknown. Let the system's logger "
+            "write the whole tag: `syslogtag` in place of `programname` in rsyslog's templates, `${MSGHDR}` in place "
+            "of `${PROGRAM}` in those of syslog-ng.",
+        )
 
 
 def _certificates(sender: Sender, counts: Counts, level: str) -> Iterator[Finding]:

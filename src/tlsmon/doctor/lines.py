@@ -66,6 +66,8 @@ class Lines:
         self._untold: dict[tuple[str | None, str], None] = {}
         self.dropped: Counter[str] = Counter()
         """Lines that a logger says it dropped, by which part of it did: socket, import, journal, forward."""
+        self.unnumbered: Counter[str | None] = Counter()
+        """Lines of smtp(8) without a process number, by host."""
         self.removed = 0
         """Mails that were seen from the queue to their end."""
         self.first: datetime | None = None
@@ -122,6 +124,8 @@ class Lines:
             self._silences.append(Gap(record.host, before, time))
 
     def _postfix(self, record: Record) -> None:
+        if record.program == "smtp" and record.pid is None:
+            self.unnumbered[record.host] += 1
         found = _QUEUE_ID.match(record.text)
         if not found:
             return

@@ -354,6 +354,15 @@ _TEXTS = st.sampled_from(
 )  # fmt: skip
 
 
+def test_no_process_numbers() -> None:
+    """Where a logger leaves process numbers out, nobody knows which session a mail came by."""
+    texts = [START]
+    for number in range(100):
+        texts += [connect(), connect(OTHER), established(), mail(f"A{number:09}"), mail(f"B{number:09}", OTHER)]
+        texts += [queued(f"A{number:09}"), queued(f"B{number:09}"), disconnect(), disconnect("ehlo=1 mail=0/1", OTHER)]
+    assert said(*(text.replace("[1]", "", 1) for text in texts)) == ["unknown"] * 200
+
+
 def _pieces(data: bytes, cuts: list[int]) -> list[Delivery]:
     carry: Any = None
     found, rest = list[Delivery](), b""

@@ -111,6 +111,8 @@ of_others = st.sampled_from(
         "postfix/master[1]: daemon started -- version 3.7.11, configuration /etc/postfix",
         "postfix/tlsproxy[5]: CONNECT to [198.51.100.1]:25",
         "postfix/lmtp[6]: 4F00A2: to=<u@a.test>, relay=x[private/s], delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent",
+        "postfix/smtp: 4F00A1: to=<u@a.b>, relay=x[198.51.100.1]:25, delay=1, delays=0/0/0/1, dsn=2.0.0, status=sent",
+        "postfix/smtpd: 4F00A1: client=a.example[192.0.2.1]",
         "rsyslogd: imuxsock lost 5 messages from pid 11 due to rate-limiting",
         "rsyslogd: imuxsock begin to drop messages due to rate-limiting",
         "dovecot: imap-login: Login",
@@ -127,7 +129,7 @@ seconds = st.sampled_from([0, 0, 0, 0, 1, 2, 5, 40, 120, 1_500, 30_000, -3])
 lines = st.builds(
     Line,
     seconds,
-    st.sampled_from(["mail", "mail", "mail", "mail", "mail", "other"]),
+    st.sampled_from([*["mail"] * 6, "other", "WARNING"]),
     st.one_of(of_smtp, of_smtp, of_smtp, of_smtp, of_smtpd, of_smtpd, of_qmgr, of_others),
 )
 iso_stamps = st.booleans()

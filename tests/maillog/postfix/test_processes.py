@@ -2,6 +2,7 @@
 
 import pytest
 from tests.maillog.postfix.lines import (
+    MX,
     OTHER,
     QID,
     QID2,
@@ -59,6 +60,24 @@ class TestProcessNumbers:
             at(to("AAAAAA0005", OTHER, pid=3)),
         ]
         assert securities(*lines) == ["unknown", "encrypted"]
+
+
+class TestNoNumbers:
+    """RFC 5424 has ``-`` for a number that a logger leaves out; others write the tag alone."""
+
+    @pytest.mark.parametrize(("said", "known"), [(None, "unknown"), ("may?", "unknown"), ("may", "encrypted")])
+    def test_sessions_side_by_side(self, said: str | None, known: str) -> None:
+        """No line is tied to another one: it may be of any process."""
+        at, lines = Clock(), []
+        for number in range(100):
+            one = [tls(MX), tls(OTHER), to(f"AAAAAA{number:04}", MX, tls=said)]
+            lines += [at(text.replace("[1]", "", 1)) for text in [*one, to(f"BBBBBB{number:04}", OTHER, tls=said)]]
+        assert securities(*lines) == [known] * 200
+
+    def test_other_host_is_not_named(self) -> None:
+        """Nor is it known which hosts failed before."""
+        (one,) = deliveries(Clock()(to(tls="may").replace("[1]", "", 1)))
+        assert one.result.earlier == "?"
 
 
 class TestSweep:

@@ -19,6 +19,8 @@ SAMPLES = sorted(Path("sample_logs").glob("postfix-*/mail.log"))
 # The servers answered each mail with a number of their own.
 SENT = re.compile(r"/smtp\[\d+\]: (\w+): to=<[^>]*>, relay=[^\[]*\[([^\]]*)\].* status=sent \(250 .*?(LAB-\d+)")
 SUMMARY = re.compile(r"/smtp\[\d+\]: \w+ TLS connection established to ")
+STATED = re.compile(r"delays=[\d./]+, tls=")
+NUMBERED = re.compile(r"(?<= )((\S+)\[\d+\]): ")
 PID = re.compile(r"\[(\d+)\]")
 
 
@@ -75,6 +77,18 @@ def test_part(path: Path, begin: float, end: float) -> None:
     """No part of a log, as rotation leaves it, tells a lie."""
     lines = lines_of(path)
     known(path, lines[int(begin * len(lines)) : int(end * len(lines))])
+
+
+@pytest.mark.parametrize("kept", ["plain", "RFC 5424"])
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.parent.name)
+def test_no_process_numbers(path: Path, kept: str) -> None:
+    """Where a logger leaves the process numbers out, nothing is known but what a line says of itself."""
+    lines = [NUMBERED.sub(r"\2: ", line, count=1) for line in lines_of(path)]
+    if kept == "RFC 5424":
+        lines = [re.sub(r"^.*? mail (\S+): ", r"<22>1 2026-11-24T01:00:00Z mail \1 - - - ", line) for line in lines]
+    told = known(path, lines)
+    assert told.total() == known(path, lines_of(path)).total()
+    assert bool(told[True]) == any(map(STATED.search, lines))
 
 
 def swapped(lines: Sequence[str], seed: int) -> list[str]:

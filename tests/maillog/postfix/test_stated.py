@@ -29,9 +29,15 @@ class TestReuse:
         assert deliveries(*texts)[1].tls[:3] == (Security.ENCRYPTED, Authentication.TRUSTED, Evidence.CORRELATED)
 
     def test_reused_at_another_address(self) -> None:
-        """Another address or port is another connection."""
-        for relay in ("mx.good.test[203.0.113.9]:25", "mx.good.test[203.0.113.1]:26"):
+        """Another address is another connection, and so is another port, unless the name is the same."""
+        for relay in ("mx.good.test[203.0.113.9]:25", "mx.customer.test[203.0.113.1]:26"):
             assert between(tls(relay, kind="reused"), to(use=2)) == ["plaintext"]
+
+    @pytest.mark.parametrize("stated", ["may?", None], ids=["stated", "not stated"])
+    def test_reused_fallback_relay(self, stated: str | None) -> None:
+        """Found by its next hop, a connection has the port of that one in relay=; the summary has its own."""
+        one = deliveries(*from_start(tls("mx.good.test[203.0.113.1]:587", kind="reused"), to(use=2, tls=stated)))[1]
+        assert (one.tls.security, one.relay.port) == (Security.ENCRYPTED, 587)
 
     def test_reused_line(self) -> None:
         """A cached TLS connection is announced by "reused": encrypted, though tls= is undecided."""

@@ -1,5 +1,6 @@
 """Lines that are missing leave signs; a log of which none is missing gives none."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,7 +9,9 @@ from tests.tlsmon.cli.process import ROOT
 from tests.tlsmon.logs import line
 
 from maillog.reading import ReadSettings
+from tlsmon.doctor.judge_logs import judge
 from tlsmon.doctor.logs import LogFacts, examine
+from tlsmon.doctor.model import Weight
 
 SAMPLES = sorted(ROOT.glob("sample_logs/*/*log"))
 ID = "4C3D21F3E9"
@@ -111,3 +114,12 @@ def test_rotated_files(tmp_path: Path) -> None:
     (tmp_path / "mail.log").write_bytes(line(1, "statistics", 1, "postfix/anvil"))
     found = examine([str(tmp_path / "mail.log")], ReadSettings())
     assert found.missing_files == [str(tmp_path / "mail.log.2"), str(tmp_path / "mail.log.4")]
+
+
+def test_no_process_numbers(tmp_path: Path) -> None:
+    """Where a logger leaves them out, that is what is missing, not TLS logging."""
+    log = (ROOT / "sample_logs/postfix-3.7/mail.log").read_bytes()
+    found = facts(tmp_path, re.sub(rb"(?m)^(.*? postfix\S*/smtp)\[\d+\]: ", rb"\1: ", log))
+    (named,) = (finding for finding in judge(found, "encrypt") if finding.weight is Weight.MISSING)
+    assert (named.about, "are unknown" in named.text) == ("process numbers", True)
+    assert "process numbers" not in {finding.about for finding in judge(facts(tmp_path, log), "encrypt")}

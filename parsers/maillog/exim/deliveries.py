@@ -25,6 +25,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from maillog.errors import CarryError
+from maillog.exim.causes import Causes, domain_key
 from maillog.exim.events import (
     Arrival,
     Attempt,
@@ -36,14 +37,17 @@ from maillog.exim.events import (
     cut_through_of,
     read_event,
 )
-from maillog.exim.grammar import NoteKind
+from maillog.exim.grammar import NO_CONNECTION
 from maillog.exim.known_hosts import KnownHosts
+from maillog.exim.notes import NoteKind
+from maillog.exim.quiet import Quiet
 from maillog.exim.runs import (
     FAILED_LIMIT,
     Held,
     Run,
     Said,
     address_key,
+    barred_before,
     failed_beside,
     graver,
     host_key,
@@ -75,7 +79,6 @@ RUN_TIME = timedelta(minutes=1)
 RUNS_LIMIT = 5_000
 HELD_LIMIT = 1_000
 """Deliveries held for one message."""
-CAUSES_LIMIT = 20_000
 NAMES_ENOUGH = 20
 """So many lines with DN= show that the selector ``tls_peerdn`` is on."""
 _EPOCH = datetime.fromtimestamp(0, UTC)
@@ -88,7 +91,8 @@ class EximDeliveries:
         self.source = source
         self._logging = TlsLogging()
         self.runs: dict[str, Run] = {}
-        self._causes: dict[str, Cause] = {}
+        self._quiet = Quiet()
+        self._causes = Causes()
         self._born = 0
         self._clock = _EPOCH
         self._looked = _EPOCH
@@ -141,7 +145,7 @@ class EximDeliveries:
     def sent(self, queue_id: str, said: Said, time: datetime) -> list[Delivery]:
         """Take a mail that was sent as ``said``, not by cutthrough; return what is decided now."""
         if self._causes:
-            self._causes.pop(_domain_key(said.domain), None)
+            self._causes.pop(domain_key(said.domain), None)
         return self._hold(queue_id, Flag.FIRST, self._run(queue_id), said, time)
 
     def sent_at_once(self, queue_id: str, said: Said, time: datetime) -> list[Delivery] | None:
@@ -150,11 +154,11 @@ class EximDeliveries:
 
         Returns what is decided now, without that delivery. None, and nothing is taken, where more has to be looked at.
         """
-        if queue_id in self.runs or len(self.runs) >= RUNS_LIMIT or not self.surely(said):
+        if queue_id in self.runs or queue_id in self._quiet or len(self.runs) >= RUNS_LIMIT or not self.surely(said):
             return None
         decided = [*self.begin(time)]
         if self._causes:
-            self._causes.pop(_domain_key(said.domain), None)
+            self._causes.pop(domain_key(said.domain), None)
         decided += self._cipher_logging(Flag.FIRST, said.route, time)
         self._born += 1
         self.seen(said, time)
@@ -171,7 +175,9 @@ class EximDeliveries:
 
     def _give_up(self, queue_id: str, *, whole: bool) -> list[Delivery]:
         """Judge the lines of a message that is not completed; where more of this run may come, CV= is not believed."""
-        return [*self._judged(queue_id, self.runs.pop(queue_id), whole=whole, completed=False)]
+        run = self.runs.pop(queue_id)
+        self._quiet.add(queue_id, run)
+        return [*self._judged(queue_id, run, whole=whole, completed=False)]
 
     # --- what waits -------------------------------------------------------------------------------------------------
     def held(self) -> list[Delivery]:
@@ -202,6 +208,7 @@ class EximDeliveries:
     def _hold(self, queue_id: str, flag: Flag, run: Run, said: Said, time: datetime) -> list[Delivery]:
         if run.failed and said.result.outcome is not Outcome.BOUNCED:
             said = replace(said, result=said.result._replace(earlier=failed_beside(run, said.relay.ip)))
+        run.open = False
         run.held.append(Held(self._birth(flag), time, said, flag is Flag.CUT_THROUGH))
         decided = self._cipher_logging(flag, said.route, time)
         if len(run.held) > HELD_LIMIT:
@@ -242,6 +249,9 @@ class EximDeliveries:
 
     def _note(self, event: HostNote) -> None:
         run = self._run(event.queue_id)
+        run.open = True
+        if event.note.barred:
+            run.barred = event.note.cause
         ip = event.ip or ""
         if len(run.failed) < FAILED_LIMIT:
             run.failed[ip] = None
@@ -262,7 +272,7 @@ class EximDeliveries:
     # --- the lines of one message ------------------------------------------------------------------------------------
     def _run(self, queue_id: str) -> Run:
         """Return the run of the message, made the youngest."""
-        run = self.runs.pop(queue_id, None) or Run(self._clock)
+        run = self.runs.pop(queue_id, None) or self._quiet.take(queue_id, self._clock) or Run(self._clock)
         run.last = self._clock
         self.runs[queue_id] = run
         return run
@@ -330,29 +340,26 @@ class EximDeliveries:
     def _cause(self, event: Attempt, run: Run) -> Cause | None:
         """Return why the attempt failed; remember it for the line that says that the retry time is over."""
         own = address_key(event.queue_id, event.address)
-        domain = _domain_key(event.domain)
+        domain = domain_key(event.domain)
         if event.reason is None:
             self._causes.pop(domain, None)
             return None
         if event.reason.expired:
             return self._causes.pop(own, None) or self._causes.get(domain, Cause.UNRELATED)
         cause = refined(event.reason.cause, run, event.route.relay.ip)
+        if event.reason == NO_CONNECTION and event.route.transport and event.route.relay.ip is None:
+            cause = barred_before(run, event.domain) or cause
         if event.outcome is Outcome.DEFERRED:
-            self._remember(own, cause)
-            self._remember(domain, cause)
+            self._causes.remember(own, cause)
+            self._causes.remember(domain, cause)
         return cause
-
-    def _remember(self, key: str, cause: Cause) -> None:
-        self._causes.pop(key, None)
-        self._causes[key] = cause
-        if len(self._causes) > CAUSES_LIMIT:
-            del self._causes[next(iter(self._causes))]
 
     # --- over a cut --------------------------------------------------------------------------------------------------
     def carry(self) -> JsonValue:
         """Return the whole state as JSON."""
         return {
             "runs": [[queue_id, *run_to_json(run, self.source, queue_id)] for queue_id, run in self.runs.items()],
+            "quiet": self._quiet.carry(self.source),
             "causes": list(self._causes.items()),
             "born": self._born,
             "clock": self._clock.isoformat(),
@@ -375,7 +382,8 @@ class EximDeliveries:
     def _restore(self, state: JsonValue) -> None:
         # Written by carry(); a wrong shape raises one of the errors that restore() translates.
         self.runs = {queue_id: run_from_json(run) for queue_id, *run in state["runs"]}
-        self._causes = {key: Cause(cause) for key, cause in state["causes"]}
+        self._quiet.restore(state.get("quiet", ()))  # older states have none
+        self._causes = Causes((key, Cause(cause)) for key, cause in state["causes"])
         self._born = state["born"]
         self._clock = datetime.fromisoformat(state["clock"])
         self.version = state["version"] and (state["version"][0], state["version"][1])
@@ -385,7 +393,3 @@ class EximDeliveries:
         self._names = state.get("names", 0)  # older states have neither
         self._hosts.restore(state.get("hosts", ({}, {})))
         self._logging.restore(state["logging"])
-
-
-def _domain_key(domain: str | None) -> str:
-    return f"@{domain}"

@@ -13,7 +13,8 @@ import re
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
-from maillog.exim.grammar import NO_CONNECTION, Note, Reason, read_fields, read_note, read_reason, refine_reason
+from maillog.exim.grammar import NO_CONNECTION, Reason, read_fields, read_reason, refine_reason
+from maillog.exim.notes import Note, read_note
 from maillog.model import Outcome, Record, Relay, Scope, Unread
 from maillog.phrases import Phrases, domain_of, host_name
 from maillog.scope import scope_of

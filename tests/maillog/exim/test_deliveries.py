@@ -113,6 +113,7 @@ def test_which_hosts_failed_before() -> None:
     """Sent or deferred: the other hosts that had failed in the same attempt are named with it."""
     later = f"{ID} == a@g.example {RT} defer (-44) {MX}: {FAILED_THERE}"
     for last in (f"{ID} {A}", later):
+        assert read((0, f"{ID} {OTHER} Operation timed out"), (599, last), DONE)[-1].result.earlier == "198.51.100.8"
         assert read(f"{ID} {OTHER}: {FAILED_THERE}", last, DONE)[-1].result.earlier == "198.51.100.8"
         assert read(last, DONE)[-1].result.earlier is None
 
@@ -286,6 +287,45 @@ def test_cause(notes: list[str], message: str, cause: Cause) -> None:
     assert delivery.result[:3] == (Outcome.DEFERRED, None, cause)
 
 
+BARRED = {
+    "not offered": (
+        f"{OTHER}: a TLS session is required, but the server did not offer TLS support",
+        Cause.TLS_NOT_OFFERED,
+    ),
+    "refused": (f"{OTHER}: a TLS session is required, but an attempt to start TLS failed", Cause.TLS_REFUSED),
+    "DANE": ("DANE attempt failed; TLS connection to mx2.g.example [198.51.100.8]: (SSL_connect): x", Cause.DANE),
+    "TLSA": (f"{OTHER}: DANE error: tlsa lookup DEFER", Cause.DANE),
+    "down": (f"{OTHER} Connection refused", Cause.UNRELATED),
+    "certificate that need not be good": (
+        "[198.51.100.8] SSL verify error: depth=0 error=x cert=/CN=x",
+        Cause.UNRELATED,
+    ),
+}
+DOWN = f"{RT} defer (111): Connection refused"
+
+
+@pytest.mark.parametrize(("note", "cause"), BARRED.values(), ids=BARRED)
+def test_last_host_down_after_one_that_failed_for_tls(note: str, cause: Cause) -> None:
+    """The last host tells only of itself; without TLS the first one would have taken the mail."""
+    line, gone = f"{ID} == u@g.example {DOWN}", f"{ID} ** u@g.example: retry timeout exceeded"
+    found = read((0, f"{ID} {note}"), (300, line), (300, gone))
+    assert [one.result.cause for one in found] == [cause, cause]
+    for other in (
+        f"{RT} defer (-44) {MX}: {FAILED_THERE}",
+        f"{RT} defer (0) {MX}: SMTP error from remote mail server after initial connection: 421 busy",
+        "R=dnslookup defer (-1): x",
+    ):
+        found = read(f"{ID} {note}", f"{ID} == u@g.example {other}", DONE)
+        assert found[0].result.cause is Cause.UNRELATED, "the last one was not down"
+
+
+def test_which_host_was_down_is_not_told_for_several_domains() -> None:
+    """A note about a host does not say for which of the domains it was tried."""
+    note = BARRED["not offered"][0]
+    [_, other] = read(f"{ID} {note}", f"{ID} == u@g.example {DOWN}", f"{ID} == u@other.example {DOWN}", DONE)
+    assert other.result.cause is Cause.UNRELATED
+
+
 NOT_OFFERED = f"defer (-38) {MX}: a TLS session is required, but the server did not offer TLS support"
 LATER = f"== u@g.example {RT} defer (-54): retry time not reached for any host for 'g.example'"
 TIMEOUT = "** u@g.example: retry timeout exceeded"
@@ -352,8 +392,8 @@ def test_no_local_part_is_kept() -> None:
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither many messages, nor a message with many recipients, nor many failures grow the state without end."""
-    for name in ("RUNS_LIMIT", "HELD_LIMIT", "CAUSES_LIMIT"):
-        monkeypatch.setattr(deliveries, name, 10)
+    for name in ("deliveries.RUNS_LIMIT", "deliveries.HELD_LIMIT", "causes.CAUSES_LIMIT", "quiet.QUIET_LIMIT"):
+        monkeypatch.setattr(f"maillog.exim.{name}", 10)
     reader = EximDeliveries(SOURCE)
     messages = [(0, f"1tAb{number:02d}-0000xx-1A {line}") for number in range(90) for line in (A, B)]
     recipients = [(0, f"{ID} => u{number}@g.example {RT} {MX} {X13} CV=yes") for number in range(95)]

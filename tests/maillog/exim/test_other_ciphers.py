@@ -42,6 +42,13 @@ SEEN = {
         [UNKNOWN, ENCRYPTED],
     ),
     "4.100, a connection in clear that is continued": ([f"=> u@c.example {RT} {MX2}* {X13} CV=no {OK}"], [UNKNOWN]),
+    "4.96, a kept connection that is gone, then the next host": (
+        [
+            f"{MX1}: smtp send to mx1.half.example [203.0.113.1] failed: Broken pipe: Broken pipe",
+            f"=> u1@half.example {RT} {MX2} {X13} CV=no {OK}",
+        ],
+        [UNKNOWN],
+    ),
     "bounced": ([f"{MX1}: {LATER}", f"** u@c.example {RT} {MX2} {X13} CV=no: SMTP error x"], [UNKNOWN]),
     "its own": ([f"=> u@c.example {RT} {MX1} {X13} CV=yes {OK}"], [ENCRYPTED]),
     "its own, to several hosts": (
@@ -85,6 +92,28 @@ def test_a_host_that_surely_did_tls_and_was_never_clear(texts: list[str], expect
     [found] = [one for one in read(*texts) if one.queue_id == ID]
     assert found.tls.security is expected
     assert found.tls.evidence is not Evidence.STATED or "4.89" in texts[0]
+
+
+KEPT, DOWN = f"=> a@t.example {RT} {MX1}* {X13} CV=no {OK}", "H=mx0.c.example [203.0.113.9] Connection refused"
+SLOW = {
+    "the next host answers after minutes": ([f"{MX1}: {LATER}"], 599, UNKNOWN),
+    "a further host, minutes after one with a kept connection": ([KEPT], 599, UNKNOWN),
+    "a further host, minutes after one that was down": ([KEPT, DOWN], 599, UNKNOWN),
+    "a new attempt": ([f"{MX1}: {LATER}"], 900, ENCRYPTED),
+    "a new attempt after one that ended": (
+        [f"{MX1}: {LATER}", f"== u@c.example {RT} defer (-44) {MX1}: {LATER}"],
+        599,
+        ENCRYPTED,
+    ),
+}
+
+
+@pytest.mark.parametrize(("before", "seconds", "expected"), SLOW.values(), ids=SLOW)
+def test_an_attempt_is_remembered_to_its_end(before: list[str], seconds: float, expected: Security) -> None:
+    """A server may take minutes for an answer, and nothing is logged meanwhile."""
+    sent = (seconds, f"{ID} => u@c.example {RT} {MX2} {X13} CV=no {OK}")
+    for between in [], [(100, f"{numbered(1)} Completed")]:
+        assert read(*[(0, f"{ID} {line}") for line in before], *between, sent)[-1].tls.security is expected
 
 
 def test_clear_text_is_forgotten_after_hours() -> None:

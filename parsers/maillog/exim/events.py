@@ -132,6 +132,7 @@ _VARYING = re.compile(
 )
 # The host that took the mail, and what stands for it while the grammar reads the other fields.
 _NAMED_HOST = re.compile(r" H=(?P<host>[\x21-\x7e]{1,255})(?P<ds> DS)? \[(?P<ip>[0-9A-Fa-f:.]{2,45})\]")
+_LMTP_PORT = 24
 _PLACEHOLDER, _ADDRESS_HELD = "host.invalid", "192.0.2.1"
 _CONFIRMATION = ' C="'
 _CONFIRMED = re.compile(r'(?:[^"\\]|\\.)*"(?: QT=\S+)?(?: DT=\S+)?', re.DOTALL)
@@ -153,7 +154,8 @@ _PHRASE_MAX = 200
 _HEX = re.compile(r"error:[0-9A-Fa-f]{2,16}(?=:)")
 _QUOTED_NAME = re.compile(r"'[^']*'")
 _HOST = re.compile(r"(?<!\S)(?:(?:H=)?(?P<host>[^\s\[\]]+) (?:DS )?)?\[(?P<ip>[0-9A-Fa-f:.]+)\](?::[0-9]+(?![^\s:]))?")
-_NOTE_STARTS = ("H=", "[", "TLS ", "DANE attempt failed; ", "SSL verify error")
+_NOTE_STARTS = ("H=", "[", "TLS ", "DANE attempt failed; ", "SSL verify error", "a TLS session is required for ")
+_OLD_NOTE = re.compile(r"[^\s=\[\]]+ \[[0-9A-Fa-f:.]+\](?::[0-9]+)? [A-Z]")  # until 4.84 without H=
 # Where a note stops being Exim's: the certificate's name, an address of the envelope, a reply.
 _REMOTE = re.compile(r' cert=|: DN=|: "|<|: [2-5][0-9]{2}')
 # A session's cipher on an arrival, with all in front of it in Exim's order; a sender or HELO name with odd characters
@@ -348,12 +350,13 @@ def _relay(transport: str | None, host: str | None, ip: str | None, port: int | 
     """
     Return where the mail went. A name without address is what a local transport was given as its host list.
 
-    LMTP over the smtp driver looks like SMTP; only the name that the administrator gave the transport tells.
+    LMTP over the smtp driver looks like SMTP; what tells is the name that the administrator gave the transport, or the
+    port (``outgoing_port``): LMTP must not be on 25 (RFC 2033 section 5); by custom it has 24, no mail exchanger does.
     """
     if host is None or ip is None:
         return Relay(host and host_name(host), None, None, None)
     scope = scope_of(ip)
-    if scope is not None and "lmtp" in (transport or "").lower():
+    if scope is not None and (port == _LMTP_PORT or "lmtp" in (transport or "").lower()):
         scope = Scope.LOCAL
     return Relay(host_name(host), ip.lower(), port, scope)
 
@@ -367,7 +370,7 @@ def _reason(message: str) -> Reason:
 
 
 def _note(queue_id: str, text: str) -> Event:
-    if not text.startswith(_NOTE_STARTS):
+    if not (text.startswith(_NOTE_STARTS) or _OLD_NOTE.match(text)):
         return NOTHING
     text = _REMOTE.split(text, maxsplit=1)[0][: 2 * _PHRASE_MAX]
     host = _HOST.search(text)

@@ -45,6 +45,7 @@ _OLD_TLS_ERROR = (
     r"(?:TLS error on connection to H\[A\]|H\[A\] TLS error on connection)"
     r" \((?:SSL_connect|gnutls_handshake|certificate verification failed)\)"
 )
+_REQUIRED = r"(?:H\[A\]: a TLS session is required|a TLS session is required for H\[A\])"
 # strerror(3) as connect(2), bind(2) and select(2) set it, in the words of glibc, of the BSDs, and of musl.
 _NO_CONNECTION = (
     r"Connection (?:refused|timed out|reset by peer|aborted)|Operation (?:timed out|not permitted)|No route to host|"
@@ -88,11 +89,12 @@ NOTES = (
           "TLS error on connection to H[A] (gnutls_handshake): A TLS packet with unexpected length was received."),
     _note("required", "transports/smtp.c:smtp_setup_conn; until 4.84 without H=",
           Note(NoteKind.HOST, Cause.TLS_NOT_OFFERED, barred=True),
-          r"H\[A\]: a TLS session is required(?: for this host)?, but the server did not offer TLS",
-          "H[A]: a TLS session is required, but the server did not offer TLS support"),
+          rf"{_REQUIRED}, but the server did not offer TLS",
+          "H[A]: a TLS session is required, but the server did not offer TLS support",
+          "a TLS session is required for H[A], but the server did not offer TLS support"),
     _note("required_refused", "transports/smtp.c:smtp_setup_conn",
           Note(NoteKind.HOST, Cause.TLS_REFUSED, barred=True),
-          r"H\[A\]: a TLS session is required(?: for this host)?, but an attempt to start TLS failed",
+          rf"{_REQUIRED}, but an attempt to start TLS failed",
           "H[A]: a TLS session is required, but an attempt to start TLS failed"),
     _note("tlsa", "transports/smtp.c:smtp_setup_conn, check_force_dane_conn",
           Note(NoteKind.HOST, Cause.DANE, barred=True), r"H\[A\]: DANE error: ",

@@ -237,6 +237,7 @@ def test_fallback_does_not_touch_an_encrypted_delivery() -> None:
 SESSIONS = {
     "sent to a file": ("=> /var/mail/joe <joe@home.example> R=local T=address_file", NONE, Scope.LOCAL),
     "sent by LMTP": (f"=> joe@home.example R=virtual T=lmtp {MX}", NONE, Scope.LOCAL),
+    "sent by LMTP, transport of another name": (f"=> joe@home.example R=virtual T=store {MX}:24", NONE, Scope.LOCAL),
     "local host list": ("=> joe@home.example R=v T=store H=store.home.example", NONE, Scope.LOCAL),
     "refused connection": (f"== u@g.example {RT} defer (111): Connection refused", NONE, None),
     "greeting": (f"== u@g.example {RT} defer (0) {MX}: SMTP error from remote mail server after initial connection: 421",

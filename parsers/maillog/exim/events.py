@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
 from maillog.exim.grammar import NO_CONNECTION, Reason, read_fields, read_reason, refine_reason
+from maillog.exim.known_hosts import stranger_in
 from maillog.exim.notes import Note, read_note
 from maillog.model import Outcome, Record, Relay, Scope, Unread
 from maillog.phrases import Phrases, domain_of, host_name
@@ -42,7 +43,9 @@ class Route(NamedTuple):
     cipher: str | None = None
     verified: str | None = None
     named: bool = False
-    """DN= stands: the server's certificate is known, so the session's own cipher is, too."""
+    """DN= stands: the server's certificate is known."""
+    stranger: str | None = None
+    """Whose certificate it is, where DN= names none that is of the same organisation as the host."""
 
 
 NOWHERE = Route(None, Relay(None, None, None, None))
@@ -319,13 +322,12 @@ def _parent_domain(text: str) -> str | None:
 def _read_route(phrase: str) -> Route | None:
     """Read the fields; which host it is makes no difference to the grammar, so it is asked once for all of them."""
     found = _NAMED_HOST.search(phrase)
+    fields = None
     if found and _PLACEHOLDER not in phrase and scope_of(found["ip"]) is not None:
-        shape = (
-            f"{phrase[: found.start()]} H={_PLACEHOLDER}{found['ds'] or ''} [{_ADDRESS_HELD}]{phrase[found.end() :]}"
-        )
-        fields = _fields_of(shape)
-        if fields is not None and fields.host == _PLACEHOLDER:
-            fields = fields._replace(host=found["host"], ip=found["ip"])
+        begin, end = found.span()
+        fields = _fields_of(f"{phrase[:begin]} H={_PLACEHOLDER}{found['ds'] or ''} [{_ADDRESS_HELD}]{phrase[end:]}")
+    if found and fields is not None and fields.host == _PLACEHOLDER:
+        fields = fields._replace(host=found["host"], ip=found["ip"])
     else:
         fields = _fields_of(phrase)
     if fields is None:
@@ -342,7 +344,8 @@ def _read_route(phrase: str) -> Route | None:
         fields.protocol,
         fields.cipher,
         fields.verified,
-        fields.named,
+        fields.peer is not None,
+        stranger_in(fields.peer, relay.host),
     )
 
 

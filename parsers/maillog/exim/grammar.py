@@ -33,8 +33,8 @@ class Fields(NamedTuple):
     cipher: str | None
     verified: str | None
     """The word behind CV=: ``yes``, ``no``, ``dane``."""
-    named: bool
-    """DN= stands."""
+    peer: str | None
+    """What stands in DN="…", the subject of the server's certificate."""
 
 
 class Phase(StrEnum):
@@ -91,7 +91,7 @@ _verified = pp.Opt(_token(r" CV=(?P<verified>yes|no|dane)(?![^ ])"))
 # string_printing() leaves inner quotes as they are, and the server chose the text: it ends where nothing but the last
 # fields follows. " T=" in it would mean that somebody else opened the quotes.
 _LAST = r"(?: (?:A=|L\*?(?![^ ])|PRDR(?![^ ])|K(?![^ ])|DKIM=|DSN=)|$)"
-_peer_name = pp.Opt(_token(rf' (?P<dn>DN=)"(?:(?! T=).)*?"(?={_LAST})'))
+_peer_name = pp.Opt(_token(rf' DN="(?P<dn>(?:(?! T=).)*?)"(?={_LAST})'))
 _authenticated = pp.Opt(_token(r" A=\S+"))
 _words = pp.Opt(_token(r" L\*?(?![^ ])")) + pp.Opt(_token(" PRDR(?![^ ])")) + pp.Opt(_token(" K(?![^ ])"))
 _signed = pp.Opt(_token(r" DKIM=\S+"))
@@ -133,7 +133,7 @@ def read_fields(phrase: str) -> Fields | None:
         _protocol(said.get("protocol")),
         (said.get("cipher") or "").rstrip("*") or None,
         said.get("verified"),
-        "dn" in said,
+        said.get("dn"),
     )
 
 

@@ -180,6 +180,7 @@ def run_to_json(run: Run, source: Source, queue_id: str) -> JsonValue:
             held.cut_through,
             held.said.route.continued,
             held.said.route.named,
+            held.said.route.stranger,
         ]
         for held in run.held
     )
@@ -206,10 +207,11 @@ def run_from_json(value: JsonValue) -> Run:
     )
 
 
-def _held_from_json(born: int, transport: str | None, value: JsonValue, *marks: bool) -> Held:
+def _held_from_json(born: int, transport: str | None, value: JsonValue, *marks: JsonValue) -> Held:
     delivery = delivery_from_json(value)
     relay = delivery.relay
-    cut_through, continued, named = (*marks, False, False, False)[:3]  # older states have no marks
-    route = Route(transport, relay, continued=continued, named=named)
+    older = (False, False, False, None)[len(marks) :]  # what states of older versions do not tell
+    cut_through, continued, named, stranger = list(marks) + list(older)
+    route = Route(transport, relay, continued=continued, named=named, stranger=stranger)
     said = Said(delivery.recipient_domain, route, relay, delivery.tls, delivery.result)
     return Held(born, delivery.time, said, cut_through)

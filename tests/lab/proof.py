@@ -31,11 +31,12 @@ _ENFORCED = {
     ("postfix", "dane-only"): ("smtp_tls_security_level", "dane-only"),
     ("exim", "dane-only"): ("remote_smtp", "  hosts_require_dane = *"),
 }
-_FAILED_FOR_TLS = re.compile(
-    r"to=<[^>]*@([^>@]+)>, .*status=(?:deferred|bounced) \((?:delivery temporarily suspended: )?"
+_TLS_TEXT = (
+    r"\((?:delivery temporarily suspended: )?"
     r"(?:TLS is required|Cannot start TLS|Server certificate|TLSA |no TLSA records|non DNSSEC destination)"
-    r"|(?:== \S*@(\S+) .*defer \(-3[678]\)|\*\* \S*@(\S+) .*: DANE error: )"
 )
+_DEFERRED_FOR_TLS = re.compile(rf"to=<[^>]*@([^>@]+)>, .*status=deferred {_TLS_TEXT}|== \S*@(\S+) .*defer \(-3[678]\)")
+_BOUNCED_FOR_TLS = re.compile(rf"to=<[^>]*@([^>@]+)>, .*status=bounced {_TLS_TEXT}|\*\* \S*@(\S+) .*: DANE error: ")
 _ACCEPTED = re.compile(r"to=<[^>]*@([^>@]+)>, .*status=sent .*LAB-\d{6}|[=-]> \S*@(\S+) .*LAB-\d{6}")
 
 
@@ -135,7 +136,7 @@ def _truth(pairs: list[tuple[Fate, Fate]], events: str) -> str:
     arrived = [after for before, after in pairs if before is Fate.ACCEPTED]
     if not arrived:
         return "none"
-    if "t" in events and Fate.BOUNCED in arrived:
+    if "b" in events and Fate.BOUNCED in arrived:
         return "loses"
     if "t" not in events:
         return "safe" if all(fate is Fate.ACCEPTED for fate in arrived) else "open"
@@ -145,10 +146,10 @@ def _truth(pairs: list[tuple[Fate, Fate]], events: str) -> str:
 
 
 def _events(log: Path) -> dict[str, str]:
-    """Return for each domain, in the order of the log: ``a`` mail accepted, ``t`` mail deferred or bounced for TLS."""
+    """Return for each domain, in the order of the log: mail ``a`` accepted, ``t`` deferred, ``b`` bounced for TLS."""
     events: dict[str, str] = defaultdict(str)
     for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
-        for kind, pattern in (("t", _FAILED_FOR_TLS), ("a", _ACCEPTED)):
+        for kind, pattern in (("t", _DEFERRED_FOR_TLS), ("b", _BOUNCED_FOR_TLS), ("a", _ACCEPTED)):
             match = pattern.search(line)
             if match:
                 events[domain_name(next(filter(None, match.groups()))) or ""] += kind

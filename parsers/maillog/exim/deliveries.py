@@ -25,6 +25,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from maillog.errors import CarryError
+from maillog.exim.causes import Causes, domain_key
+from maillog.exim.ciphers import Ciphers
 from maillog.exim.events import (
     Arrival,
     Attempt,
@@ -36,14 +38,16 @@ from maillog.exim.events import (
     cut_through_of,
     read_event,
 )
-from maillog.exim.grammar import NoteKind
-from maillog.exim.known_hosts import KnownHosts
+from maillog.exim.grammar import NO_CONNECTION
+from maillog.exim.notes import NoteKind
+from maillog.exim.quiet import Quiet
 from maillog.exim.runs import (
     FAILED_LIMIT,
     Held,
     Run,
     Said,
     address_key,
+    barred_before,
     failed_beside,
     graver,
     host_key,
@@ -55,11 +59,10 @@ from maillog.exim.runs import (
     said_before,
     several_hosts,
 )
-from maillog.exim.sessions import PROXIED_FIRST, Version, relay_of, tls_of
+from maillog.exim.sessions import Version, relay_of, tls_of
 from maillog.model import (
     Cause,
     Delivery,
-    Evidence,
     Found,
     JsonValue,
     Outcome,
@@ -69,15 +72,12 @@ from maillog.model import (
     Source,
     Unread,
 )
-from maillog.tls_logging import UNKNOWN, TlsLogging
+from maillog.tls_logging import TlsLogging
 
 RUN_TIME = timedelta(minutes=1)
 RUNS_LIMIT = 5_000
 HELD_LIMIT = 1_000
 """Deliveries held for one message."""
-CAUSES_LIMIT = 20_000
-NAMES_ENOUGH = 20
-"""So many lines with DN= show that the selector ``tls_peerdn`` is on."""
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 
@@ -88,7 +88,8 @@ class EximDeliveries:
         self.source = source
         self._logging = TlsLogging()
         self.runs: dict[str, Run] = {}
-        self._causes: dict[str, Cause] = {}
+        self._quiet = Quiet()
+        self._causes = Causes()
         self._born = 0
         self._clock = _EPOCH
         self._looked = _EPOCH
@@ -98,9 +99,7 @@ class EximDeliveries:
         """Birth of the daemon; the log's beginning until one starts, None where deliveries show other settings."""
         self._daemon_proven = False
         self._last_proof: datetime | None = None
-        self._names = 0
-        """Deliveries with DN=, up to NAMES_ENOUGH: then lines without it have no session of their own."""
-        self._hosts = KnownHosts()
+        self.ciphers = Ciphers()
 
     def feed(self, record: Record) -> list[Found]:
         """Take the next record in log order; return what is now known for sure."""
@@ -141,7 +140,7 @@ class EximDeliveries:
     def sent(self, queue_id: str, said: Said, time: datetime) -> list[Delivery]:
         """Take a mail that was sent as ``said``, not by cutthrough; return what is decided now."""
         if self._causes:
-            self._causes.pop(_domain_key(said.domain), None)
+            self._causes.pop(domain_key(said.domain), None)
         return self._hold(queue_id, Flag.FIRST, self._run(queue_id), said, time)
 
     def sent_at_once(self, queue_id: str, said: Said, time: datetime) -> list[Delivery] | None:
@@ -150,14 +149,16 @@ class EximDeliveries:
 
         Returns what is decided now, without that delivery. None, and nothing is taken, where more has to be looked at.
         """
-        if queue_id in self.runs or len(self.runs) >= RUNS_LIMIT or not self.surely(said):
+        if queue_id in self.runs or queue_id in self._quiet or len(self.runs) >= RUNS_LIMIT:
+            return None
+        if not self.ciphers.surely(said, time):
             return None
         decided = [*self.begin(time)]
         if self._causes:
-            self._causes.pop(_domain_key(said.domain), None)
+            self._causes.pop(domain_key(said.domain), None)
         decided += self._cipher_logging(Flag.FIRST, said.route, time)
         self._born += 1
-        self.seen(said, time)
+        self.ciphers.seen(said, time)
         return decided
 
     def arrived(self) -> list[Delivery]:
@@ -171,7 +172,9 @@ class EximDeliveries:
 
     def _give_up(self, queue_id: str, *, whole: bool) -> list[Delivery]:
         """Judge the lines of a message that is not completed; where more of this run may come, CV= is not believed."""
-        return [*self._judged(queue_id, self.runs.pop(queue_id), whole=whole, completed=False)]
+        run = self.runs.pop(queue_id)
+        self._quiet.add(queue_id, run)
+        return [*self._judged(queue_id, run, whole=whole, completed=False)]
 
     # --- what waits -------------------------------------------------------------------------------------------------
     def held(self) -> list[Delivery]:
@@ -185,7 +188,7 @@ class EximDeliveries:
         decided = [delivery for queue_id in list(self.runs) for delivery in self._give_up(queue_id, whole=False)]
         decided += self._logging.boundary()
         self.version = self._daemon = self._last_proof = None
-        self._names = 0
+        self.ciphers.begin(None)
         return decided
 
     # --- events ------------------------------------------------------------------------------------------------------
@@ -202,6 +205,7 @@ class EximDeliveries:
     def _hold(self, queue_id: str, flag: Flag, run: Run, said: Said, time: datetime) -> list[Delivery]:
         if run.failed and said.result.outcome is not Outcome.BOUNCED:
             said = replace(said, result=said.result._replace(earlier=failed_beside(run, said.relay.ip)))
+        run.open = False
         run.held.append(Held(self._birth(flag), time, said, flag is Flag.CUT_THROUGH))
         decided = self._cipher_logging(flag, said.route, time)
         if len(run.held) > HELD_LIMIT:
@@ -220,7 +224,7 @@ class EximDeliveries:
             return self._daemon_proof(route.relay.ip)
         if route.cipher_logged:
             self._last_proof = time
-            self._names = min(self._names + route.named, NAMES_ENOUGH)
+            self.ciphers.logged(route)
             return self._logging.proof(self._born, time, None if route.continued else route.relay.ip)
         if route.encrypted:
             self._daemon, self._last_proof = None, None
@@ -242,6 +246,9 @@ class EximDeliveries:
 
     def _note(self, event: HostNote) -> None:
         run = self._run(event.queue_id)
+        run.open = True
+        if event.note.barred:
+            run.barred = event.note.cause
         ip = event.ip or ""
         if len(run.failed) < FAILED_LIMIT:
             run.failed[ip] = None
@@ -256,13 +263,13 @@ class EximDeliveries:
         decided = [*self._finish_all(), *self._logging.boundary()]
         self.version, self._daemon = version, (self._born, time)
         self._daemon_proven, self._last_proof = False, None
-        self._names = 0
+        self.ciphers.begin(version)
         return decided
 
     # --- the lines of one message ------------------------------------------------------------------------------------
     def _run(self, queue_id: str) -> Run:
         """Return the run of the message, made the youngest."""
-        run = self.runs.pop(queue_id, None) or Run(self._clock)
+        run = self.runs.pop(queue_id, None) or self._quiet.take(queue_id, self._clock) or Run(self._clock)
         run.last = self._clock
         self.runs[queue_id] = run
         return run
@@ -288,71 +295,37 @@ class EximDeliveries:
             if not whole or held.said.route.transport in doubtful:
                 delivery = delivery._replace(tls=delivery.tls._replace(authentication=None))
             if delivery.tls.security is Security.ENCRYPTED:
-                delivery = self._with_own_session(delivery, held, run, whole=whole)
+                delivery = self.ciphers.judged(delivery, held, own=whole and own_ciphers(run))
             if delivery.tls.security is Security.PLAINTEXT:
-                self._hosts.was_clear(delivery.relay.ip or "", delivery.time)
+                self.ciphers.was_clear(delivery)
                 yield from self._logging.silent(delivery, held.born, delivery.relay.ip or "")
             else:
                 yield delivery
-
-    def surely(self, said: Said) -> bool:
-        """
-        Tell whether the only line, or the like lines, of a message to one host show the state of their own session.
-
-        See ``known_hosts``. Where names are logged, only the cipher of another session comes without one.
-        """
-        route = said.route
-        if said.tls.security is not Security.ENCRYPTED or route.named or self._before_proxies():
-            return True
-        return not route.continued and self._names < NAMES_ENOUGH
-
-    def seen(self, said: Said, time: datetime) -> None:
-        """Note what a line said that can be believed."""
-        if said.tls.security is Security.ENCRYPTED:
-            self._hosts.was_encrypted(said.relay.ip or "", time)
-
-    def _before_proxies(self) -> bool:
-        return self.version is not None and self.version < PROXIED_FIRST
-
-    def _with_own_session(self, delivery: Delivery, held: Held, run: Run, *, whole: bool) -> Delivery:
-        """Return a delivery whose line has X=, which may be that of another session."""
-        said, ip = held.said, delivery.relay.ip or ""
-        alone = held.cut_through or said.route.named or self._before_proxies() or (whole and own_ciphers(run))
-        if alone and (held.cut_through or self.surely(said)):
-            self._hosts.was_encrypted(ip, delivery.time)
-            return delivery
-        if not self._hosts.is_encrypted(ip, delivery.time):
-            return delivery._replace(tls=UNKNOWN)
-        believed = delivery.tls.authentication if said.route.continued else None
-        return delivery._replace(tls=delivery.tls._replace(evidence=Evidence.INFERRED, authentication=believed))
 
     # --- why ---------------------------------------------------------------------------------------------------------
     def _cause(self, event: Attempt, run: Run) -> Cause | None:
         """Return why the attempt failed; remember it for the line that says that the retry time is over."""
         own = address_key(event.queue_id, event.address)
-        domain = _domain_key(event.domain)
+        domain = domain_key(event.domain)
         if event.reason is None:
             self._causes.pop(domain, None)
             return None
         if event.reason.expired:
             return self._causes.pop(own, None) or self._causes.get(domain, Cause.UNRELATED)
         cause = refined(event.reason.cause, run, event.route.relay.ip)
+        if event.reason == NO_CONNECTION and event.route.transport and event.route.relay.ip is None:
+            cause = barred_before(run, event.domain) or cause
         if event.outcome is Outcome.DEFERRED:
-            self._remember(own, cause)
-            self._remember(domain, cause)
+            self._causes.remember(own, cause)
+            self._causes.remember(domain, cause)
         return cause
-
-    def _remember(self, key: str, cause: Cause) -> None:
-        self._causes.pop(key, None)
-        self._causes[key] = cause
-        if len(self._causes) > CAUSES_LIMIT:
-            del self._causes[next(iter(self._causes))]
 
     # --- over a cut --------------------------------------------------------------------------------------------------
     def carry(self) -> JsonValue:
         """Return the whole state as JSON."""
         return {
             "runs": [[queue_id, *run_to_json(run, self.source, queue_id)] for queue_id, run in self.runs.items()],
+            "quiet": self._quiet.carry(self.source),
             "causes": list(self._causes.items()),
             "born": self._born,
             "clock": self._clock.isoformat(),
@@ -360,8 +333,7 @@ class EximDeliveries:
             "daemon": self._daemon and [self._daemon[0], self._daemon[1].isoformat()],
             "daemon_proven": self._daemon_proven,
             "last_proof": self._last_proof and self._last_proof.isoformat(),
-            "names": self._names,
-            "hosts": self._hosts.carry(),
+            **self.ciphers.carry(),
             "logging": self._logging.carry(),
         }
 
@@ -375,17 +347,13 @@ class EximDeliveries:
     def _restore(self, state: JsonValue) -> None:
         # Written by carry(); a wrong shape raises one of the errors that restore() translates.
         self.runs = {queue_id: run_from_json(run) for queue_id, *run in state["runs"]}
-        self._causes = {key: Cause(cause) for key, cause in state["causes"]}
+        self._quiet.restore(state.get("quiet", ()))  # older states have none
+        self._causes = Causes((key, Cause(cause)) for key, cause in state["causes"])
         self._born = state["born"]
         self._clock = datetime.fromisoformat(state["clock"])
         self.version = state["version"] and (state["version"][0], state["version"][1])
         self._daemon = state["daemon"] and (state["daemon"][0], datetime.fromisoformat(state["daemon"][1]))
         self._daemon_proven = state["daemon_proven"]
         self._last_proof = state["last_proof"] and datetime.fromisoformat(state["last_proof"])
-        self._names = state.get("names", 0)  # older states have neither
-        self._hosts.restore(state.get("hosts", ({}, {})))
+        self.ciphers.restore(state, self.version)
         self._logging.restore(state["logging"])
-
-
-def _domain_key(domain: str | None) -> str:
-    return f"@{domain}"

@@ -13,7 +13,9 @@ import re
 from enum import StrEnum
 from typing import NamedTuple, TypeAlias
 
-from maillog.exim.grammar import NO_CONNECTION, Note, Reason, read_fields, read_note, read_reason, refine_reason
+from maillog.exim.grammar import NO_CONNECTION, Reason, read_fields, read_reason, refine_reason
+from maillog.exim.known_hosts import stranger_in
+from maillog.exim.notes import Note, read_note
 from maillog.model import Outcome, Record, Relay, Scope, Unread
 from maillog.phrases import Phrases, domain_of, host_name
 from maillog.scope import scope_of
@@ -41,7 +43,9 @@ class Route(NamedTuple):
     cipher: str | None = None
     verified: str | None = None
     named: bool = False
-    """DN= stands: the server's certificate is known, so the session's own cipher is, too."""
+    """DN= stands: the server's certificate is known."""
+    stranger: str | None = None
+    """Whose certificate it is, where DN= names none that is of the same organisation as the host."""
 
 
 NOWHERE = Route(None, Relay(None, None, None, None))
@@ -131,6 +135,7 @@ _VARYING = re.compile(
 )
 # The host that took the mail, and what stands for it while the grammar reads the other fields.
 _NAMED_HOST = re.compile(r" H=(?P<host>[\x21-\x7e]{1,255})(?P<ds> DS)? \[(?P<ip>[0-9A-Fa-f:.]{2,45})\]")
+_LMTP_PORT = 24
 _PLACEHOLDER, _ADDRESS_HELD = "host.invalid", "192.0.2.1"
 _CONFIRMATION = ' C="'
 _CONFIRMED = re.compile(r'(?:[^"\\]|\\.)*"(?: QT=\S+)?(?: DT=\S+)?', re.DOTALL)
@@ -152,7 +157,8 @@ _PHRASE_MAX = 200
 _HEX = re.compile(r"error:[0-9A-Fa-f]{2,16}(?=:)")
 _QUOTED_NAME = re.compile(r"'[^']*'")
 _HOST = re.compile(r"(?<!\S)(?:(?:H=)?(?P<host>[^\s\[\]]+) (?:DS )?)?\[(?P<ip>[0-9A-Fa-f:.]+)\](?::[0-9]+(?![^\s:]))?")
-_NOTE_STARTS = ("H=", "[", "TLS ", "DANE attempt failed; ", "SSL verify error")
+_NOTE_STARTS = ("H=", "[", "TLS ", "DANE attempt failed; ", "SSL verify error", "a TLS session is required for ")
+_OLD_NOTE = re.compile(r"[^\s=\[\]]+ \[[0-9A-Fa-f:.]+\](?::[0-9]+)? [A-Z]")  # until 4.84 without H=
 # Where a note stops being Exim's: the certificate's name, an address of the envelope, a reply.
 _REMOTE = re.compile(r' cert=|: DN=|: "|<|: [2-5][0-9]{2}')
 # A session's cipher on an arrival, with all in front of it in Exim's order; a sender or HELO name with odd characters
@@ -316,13 +322,12 @@ def _parent_domain(text: str) -> str | None:
 def _read_route(phrase: str) -> Route | None:
     """Read the fields; which host it is makes no difference to the grammar, so it is asked once for all of them."""
     found = _NAMED_HOST.search(phrase)
+    fields = None
     if found and _PLACEHOLDER not in phrase and scope_of(found["ip"]) is not None:
-        shape = (
-            f"{phrase[: found.start()]} H={_PLACEHOLDER}{found['ds'] or ''} [{_ADDRESS_HELD}]{phrase[found.end() :]}"
-        )
-        fields = _fields_of(shape)
-        if fields is not None and fields.host == _PLACEHOLDER:
-            fields = fields._replace(host=found["host"], ip=found["ip"])
+        begin, end = found.span()
+        fields = _fields_of(f"{phrase[:begin]} H={_PLACEHOLDER}{found['ds'] or ''} [{_ADDRESS_HELD}]{phrase[end:]}")
+    if found and fields is not None and fields.host == _PLACEHOLDER:
+        fields = fields._replace(host=found["host"], ip=found["ip"])
     else:
         fields = _fields_of(phrase)
     if fields is None:
@@ -339,7 +344,8 @@ def _read_route(phrase: str) -> Route | None:
         fields.protocol,
         fields.cipher,
         fields.verified,
-        fields.named,
+        fields.peer is not None,
+        stranger_in(fields.peer, relay.host),
     )
 
 
@@ -347,12 +353,13 @@ def _relay(transport: str | None, host: str | None, ip: str | None, port: int | 
     """
     Return where the mail went. A name without address is what a local transport was given as its host list.
 
-    LMTP over the smtp driver looks like SMTP; only the name that the administrator gave the transport tells.
+    LMTP over the smtp driver looks like SMTP; what tells is the name that the administrator gave the transport, or the
+    port (``outgoing_port``): LMTP must not be on 25 (RFC 2033 section 5); by custom it has 24, no mail exchanger does.
     """
     if host is None or ip is None:
         return Relay(host and host_name(host), None, None, None)
     scope = scope_of(ip)
-    if scope is not None and "lmtp" in (transport or "").lower():
+    if scope is not None and (port == _LMTP_PORT or "lmtp" in (transport or "").lower()):
         scope = Scope.LOCAL
     return Relay(host_name(host), ip.lower(), port, scope)
 
@@ -366,7 +373,7 @@ def _reason(message: str) -> Reason:
 
 
 def _note(queue_id: str, text: str) -> Event:
-    if not text.startswith(_NOTE_STARTS):
+    if not (text.startswith(_NOTE_STARTS) or _OLD_NOTE.match(text)):
         return NOTHING
     text = _REMOTE.split(text, maxsplit=1)[0][: 2 * _PHRASE_MAX]
     host = _HOST.search(text)

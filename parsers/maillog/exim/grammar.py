@@ -33,8 +33,8 @@ class Fields(NamedTuple):
     cipher: str | None
     verified: str | None
     """The word behind CV=: ``yes``, ``no``, ``dane``."""
-    named: bool
-    """DN= stands."""
+    peer: str | None
+    """What stands in DN="…", the subject of the server's certificate."""
 
 
 class Phase(StrEnum):
@@ -56,26 +56,6 @@ class Reason(NamedTuple):
     """False where nothing was tried because the time for it has not come."""
     expired: bool = False
     """The retry time is over: the cause is the one of the attempts before."""
-
-
-class NoteKind(StrEnum):
-    """What a line without a delivery flag tells about a host."""
-
-    CLEAR = "clear"
-    """TLS failed and the same host gets the mail in clear."""
-    FAILED = "failed"
-    """TLS failed, with a cause that the delivery line may not repeat."""
-    SESSION = "session"
-    """There was an SMTP session that came as far as a mail transaction."""
-    HOST = "host"
-    """The host failed in another way, such as that there was no connection."""
-
-
-class Note(NamedTuple):
-    """A line about a host, without a delivery flag."""
-
-    kind: NoteKind
-    cause: Cause
 
 
 class Statement(NamedTuple):
@@ -111,7 +91,7 @@ _verified = pp.Opt(_token(r" CV=(?P<verified>yes|no|dane)(?![^ ])"))
 # string_printing() leaves inner quotes as they are, and the server chose the text: it ends where nothing but the last
 # fields follows. " T=" in it would mean that somebody else opened the quotes.
 _LAST = r"(?: (?:A=|L\*?(?![^ ])|PRDR(?![^ ])|K(?![^ ])|DKIM=|DSN=)|$)"
-_peer_name = pp.Opt(_token(rf' (?P<dn>DN=)"(?:(?! T=).)*?"(?={_LAST})'))
+_peer_name = pp.Opt(_token(rf' DN="(?P<dn>(?:(?! T=).)*?)"(?={_LAST})'))
 _authenticated = pp.Opt(_token(r" A=\S+"))
 _words = pp.Opt(_token(r" L\*?(?![^ ])")) + pp.Opt(_token(" PRDR(?![^ ])")) + pp.Opt(_token(" K(?![^ ])"))
 _signed = pp.Opt(_token(r" DKIM=\S+"))
@@ -153,12 +133,13 @@ def read_fields(phrase: str) -> Fields | None:
         _protocol(said.get("protocol")),
         (said.get("cipher") or "").rstrip("*") or None,
         said.get("verified"),
-        "dn" in said,
+        said.get("dn"),
     )
 
 
-# tls-openssl.c:tlsver_name writes TLSv1.2 until 4.92, then TLS1.2; tls-gnu.c:peer_status TLS1.2, TLS1.0, TLS1.2-PKIX.
-_VERSION = re.compile(r"(TLS|SSL)v?([1-3])(?:\.([0-9]))?(?![0-9.])")
+# tls-openssl.c:tlsver_name writes TLSv1.2 until 4.92, then TLS1.2; tls-gnu.c:peer_status TLS1.2, TLS1.0, TLS1.2-PKIX,
+# and until 4.76 TLS-1.0.
+_VERSION = re.compile(r"(TLS|SSL)[v-]?([1-3])(?:\.([0-9]))?(?![0-9.])")
 
 
 def _protocol(name: str | None) -> str | None:
@@ -187,10 +168,10 @@ _LOCAL_WHY = (
     r"SSL_CTX_|SSL_new|X509_STORE_|RAND_status|set ex_data|hostnames load|openssl_options|library init|context init|"
     r"alpn init|cert/key setup|gnutls_(?!handshake)|setting certificate trust|could not read|overlong filename"
 )
-_COMMANDS_BEFORE = r"(?:initial connection|EHLO|HELO|LHLO|AUTH|[A-Z-]*AUTH\b|PROXY)"
-_COMMANDS_MAIL = r"(?:MAIL|RCPT|DATA|BDAT|end of data|sending data|writing|QUIT|RSET|XCLIENT)"
+COMMANDS_BEFORE = r"(?:initial connection|TLS-on-connect|EHLO|HELO|LHLO|AUTH|[A-Z-]*AUTH\b|PROXY)"
+COMMANDS_MAIL = r"(?:MAIL|RCPT|DATA|BDAT|end of data|sending data|writing|QUIT|RSET|XCLIENT)"
 _AFTER = "(?:after )?(?:pipelined )?"
-_SMTP_TROUBLE = (
+SMTP_TROUBLE = (
     r"(?:SMTP error from remote mail server|SMTP timeout|Remote host closed connection in response to|"
     r"Malformed SMTP reply(?: \(an empty line\))? in response to|Malformed SMTP reply from H\[A\] in response to)"
     rf" {_AFTER}"
@@ -241,15 +222,16 @@ REASONS = (
          Reason(Cause.TLS_REFUSED), rf"SMTP error from remote mail server {_AFTER}STARTTLS",
          "SMTP error from remote mail server after STARTTLS"),
     _why("starttls", "transports/smtp.c:check_response: no answer to STARTTLS, or none that is one",
-         Reason(Cause.TLS_HANDSHAKE), rf"{_SMTP_TROUBLE}STARTTLS",
+         Reason(Cause.TLS_HANDSHAKE), rf"{SMTP_TROUBLE}STARTTLS",
          "Remote host closed connection in response to STARTTLS", "SMTP timeout after STARTTLS"),
     _why("before_mail", "transports/smtp.c:check_response",
-         Reason(Cause.UNRELATED), rf"{_SMTP_TROUBLE}{_COMMANDS_BEFORE}",
+         Reason(Cause.UNRELATED), rf"{SMTP_TROUBLE}{COMMANDS_BEFORE}",
          "SMTP error from remote mail server after initial connection",
          "Remote host closed connection in response to EHLO relay.example.org",
-         "SMTP timeout after initial connection"),
+         "SMTP timeout after initial connection",
+         "Remote host closed connection in response to TLS-on-connect"),
     _why("mail", "transports/smtp.c:check_response, sync_responses",
-         Reason(Cause.UNRELATED, Phase.MAIL), rf"{_SMTP_TROUBLE}{_COMMANDS_MAIL}",
+         Reason(Cause.UNRELATED, Phase.MAIL), rf"{SMTP_TROUBLE}{COMMANDS_MAIL}",
          "SMTP error from remote mail server after pipelined MAIL FROM",
          "SMTP error from remote mail server after RCPT TO",
          "SMTP timeout after end of data (12 bytes written)",
@@ -316,71 +298,6 @@ def refine_reason(reason: Reason, code: int) -> Reason:
     if code == _ERRNO_TLSREQUIRED:
         return Reason(Cause.TLS_NOT_OFFERED)
     return reason
-
-
-# --- lines about a host, without a delivery flag ----------------------------------------------------------------------
-def _note(name: str, source: str, note: Note, pattern: str, *samples: str) -> Statement:
-    expression = pp.Regex(pattern).leave_whitespace().set_parse_action(pp.replace_with(note))
-    return Statement(name, source, samples, expression)
-
-
-_OLD_TLS_ERROR = (
-    r"(?:TLS error on connection to H\[A\]|H\[A\] TLS error on connection)"
-    r" \((?:SSL_connect|gnutls_handshake|certificate verification failed)\)"
-)
-
-NOTES = (
-    _note("clear", "transports/smtp.c:smtp_transport_entry",
-          Note(NoteKind.CLEAR, Cause.UNRELATED),
-          r"TLS session(?: failure)?: (?:.*: )?delivering unencrypted to H\[A\] \(not in hosts_require_tls\)$",
-          "TLS session: (gnutls_handshake): rxd alert: Internal error: delivering unencrypted to H[A]"
-          " (not in hosts_require_tls)",
-          "TLS session failure: delivering unencrypted to H[A] (not in hosts_require_tls)"),
-    _note("dane_failed", "transports/smtp.c:smtp_setup_conn, since 4.88",
-          Note(NoteKind.FAILED, Cause.DANE), r"DANE attempt failed; (?:no )?TLS connection to H\[A\]",
-          "DANE attempt failed; TLS connection to H[A]: (SSL_connect): error:HEX:x::certificate verify failed",
-          "DANE attempt failed; no TLS connection to H[A]"),
-    _note("verify_name", "tls-openssl.c:verify_callback",
-          Note(NoteKind.FAILED, Cause.CERT_NAME), r"(?:H\[A\] )?SSL verify error: certificate name mismatch",
-          "H[A] SSL verify error: certificate name mismatch", "SSL verify error: certificate name mismatch"),
-    _note("verify_expired", "tls-openssl.c:verify_callback",
-          Note(NoteKind.FAILED, Cause.CERT_EXPIRED),
-          r"(?:H\[A\] )?SSL verify error: depth=[0-9]+ error=certificate (?:has expired|is not yet valid)",
-          "H[A] SSL verify error: depth=0 error=certificate has expired"),
-    _note("verify", "tls-openssl.c:verify_callback",
-          Note(NoteKind.FAILED, Cause.CERT_UNTRUSTED),
-          r"(?:H\[A\] )?SSL verify error: depth=[0-9]+ error=",
-          "H[A] SSL verify error: depth=0 error=self-signed certificate",
-          "SSL verify error: depth=0 error=unable to get local issuer certificate"),
-    _note("tls_error_certificate", "tls-openssl.c:tls_error, tls-gnu.c:tls_error, until 4.89",
-          Note(NoteKind.FAILED, Cause.CERT_UNTRUSTED),
-          rf"(?=.*certificate veri(?:fy|fication) failed){_OLD_TLS_ERROR}",
-          "H[A] TLS error on connection (SSL_connect): error:HEX:SSL routines:x:certificate verify failed",
-          "TLS error on connection to H[A] (certificate verification failed): certificate invalid"),
-    _note("tls_error", "tls-openssl.c:tls_error, tls-gnu.c:tls_error, until 4.89",
-          Note(NoteKind.FAILED, Cause.TLS_HANDSHAKE),
-          _OLD_TLS_ERROR,
-          "H[A] TLS error on connection (SSL_connect): error:HEX:SSL routines:x:unknown protocol",
-          "TLS error on connection to H[A] (gnutls_handshake): A TLS packet with unexpected length was received."),
-    _note("session", "transports/smtp.c:write_logs, sync_responses",
-          Note(NoteKind.SESSION, Cause.UNRELATED), rf"H\[A\]:? {_SMTP_TROUBLE}{_COMMANDS_MAIL}",
-          "H[A]: SMTP error from remote mail server after end of data",
-          "H[A] SMTP error from remote mail server after RCPT TO"),
-    _note("host", "transports/smtp.c:write_logs",
-          Note(NoteKind.HOST, Cause.UNRELATED),
-          r"H\[A\](?:: | (?:Connection (?:refused|timed out|reset by peer)|No route to host|Network is unreachable)$)",
-          "H[A] Connection refused", "H[A]: SMTP timeout after initial connection: Connection timed out",
-          "H[A]: Remote host closed connection in response to STARTTLS"),
-)  # fmt: skip
-_any_note = pp.MatchFirst([statement.expression for statement in NOTES])
-
-
-def read_note(phrase: str) -> Note | None:
-    """Return what a line without a delivery flag tells about a host, or None where it tells nothing that matters."""
-    try:
-        return _any_note.parse_string(phrase)[0]  # type: ignore[no-any-return]
-    except pp.ParseException:
-        return None
 
 
 def _parse(statement: Statement, phrase: str, *, whole: bool) -> pp.ParseResults | None:

@@ -1,13 +1,12 @@
 """
-What lines that can be believed said of a host: it did TLS, or it took mail in clear.
+What lines said of a host: it did TLS, it took mail in clear, and whose certificates it showed.
 
-Not every X= is the session's own. Since 4.90 a process that has handed a TLS connection on to its TLS proxy, or that
-was given one, writes that connection's cipher on all lines that have none, also on those of a mail that went to another
-host in clear (``deliver.c:do_remote_deliveries``, "else if (continue_proxy_cipher)"; seen with 4.96 and 4.100.1, there
-also in further messages on a connection without TLS). DN= comes from the session alone.
+Not every X= is the session's own, see ``ciphers``; what is known of the host tells which.
 """
 
+import re
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from maillog.counts import microseconds
 from maillog.model import JsonValue
@@ -15,6 +14,32 @@ from maillog.model import JsonValue
 HOSTS_LIMIT = 5_000
 REMEMBERED = timedelta(hours=6) // timedelta(microseconds=1)
 """Longer than a connection is kept."""
+# The subject as OpenSSL and as GnuTLS write it: /C=UK/CN=mx.example.com and CN=mx.example.com,C=UK.
+_COMMON_NAME = re.compile(r"(?:^|[/,+])CN=([^/,+]*)")
+
+Value = TypeVar("Value", int, str)
+
+
+def stranger_in(peer: str | None, host: str | None) -> str | None:
+    """
+    Return whose certificate it is, where it names none of the host's organisation: its own, or else the whole subject.
+
+    Names with the same last two labels are taken for one organisation's.
+
+    >>> stranger_in("/C=UK/CN=*.host.example", "mx.example.com")
+    'host.example'
+    >>> stranger_in("CN=mx.example.com,O=x", "mx1.example.com")
+    """
+    if peer is None:
+        return None
+    names = [_organisation(name) for name in _COMMON_NAME.findall(peer)]
+    if _organisation(host or "") in names:
+        return None
+    return names[0] if names else peer
+
+
+def _organisation(name: str) -> str:
+    return ".".join(name.lower().rstrip(".").split(".")[-2:])
 
 
 class KnownHosts:
@@ -23,32 +48,49 @@ class KnownHosts:
     def __init__(self) -> None:
         self._encrypted: dict[str, int] = {}
         self._clear: dict[str, int] = {}
+        self._strangers: dict[str, str] = {}
+        """Whose certificate was shown last, where it was not the host's own."""
+        self._several: dict[str, int] = {}
+        """Hosts that showed certificates of several strangers."""
 
     def was_encrypted(self, ip: str, time: datetime) -> None:
         """Note a session that was surely encrypted."""
-        _remember(self._encrypted, ip, time)
+        _remember(self._encrypted, ip, microseconds(time))
 
     def was_clear(self, ip: str, time: datetime) -> None:
         """Note a line without any sign of TLS."""
-        _remember(self._clear, ip, time)
+        _remember(self._clear, ip, microseconds(time))
+
+    def showed(self, ip: str, stranger: str, time: datetime) -> None:
+        """Note a certificate that is not the host's own."""
+        if self._strangers.get(ip, stranger) != stranger:
+            _remember(self._several, ip, microseconds(time))
+        _remember(self._strangers, ip, stranger)
 
     def is_encrypted(self, ip: str, time: datetime) -> bool:
         """Tell whether the host did TLS lately, and never took mail in clear lately."""
         return _lately(self._encrypted, ip, time) and not _lately(self._clear, ip, time)
 
+    def stands_in(self, ip: str, stranger: str | None, time: datetime) -> bool:
+        """Tell whether the host may take in clear what others had refused over TLS."""
+        if _lately(self._clear, ip, time) or _lately(self._several, ip, time):
+            return True
+        return stranger is not None and self._strangers.get(ip, stranger) != stranger
+
     def carry(self) -> JsonValue:
         """Return the state as JSON."""
-        return [self._encrypted.copy(), self._clear.copy()]
+        return [self._encrypted.copy(), self._clear.copy(), self._strangers.copy(), self._several.copy()]
 
     def restore(self, state: JsonValue) -> None:
         """Put back what :meth:`carry` gave; raises the errors of a wrong shape."""
-        encrypted, clear = state
+        encrypted, clear, strangers, several = [*state, {}, {}][:4]  # older states know no strangers
         self._encrypted, self._clear = dict(encrypted), dict(clear)
+        self._strangers, self._several = dict(strangers), dict(several)
 
 
-def _remember(hosts: dict[str, int], ip: str, time: datetime) -> None:
+def _remember(hosts: dict[str, Value], ip: str, value: Value) -> None:
     hosts.pop(ip, None)
-    hosts[ip] = microseconds(time)
+    hosts[ip] = value
     if len(hosts) > HOSTS_LIMIT:
         del hosts[next(iter(hosts))]
 

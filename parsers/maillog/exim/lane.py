@@ -175,13 +175,14 @@ class EximLane:
         if run is None:
             return
         said = run.said if counting else None
-        tally = self._sent.get(said) if said and deliveries.surely(said) else None
-        if tally is None or said is None:
+        tally = self._sent.get(said) if said else None
+        ciphers = deliveries.ciphers
+        if tally is None or said is None or not all(ciphers.surely(said, held.time) for held in run.held):
             found += deliveries.finish(queue_id)
             return
         del deliveries.runs[queue_id]
         for held in run.held:
-            deliveries.seen(said, held.time)
+            ciphers.seen(said, held.time)
             self._tallies.add(tally, microseconds(held.time))
 
     def _arrived(

@@ -10,8 +10,8 @@ from maillog.carry import delivery_from_json, delivery_to_json
 from maillog.exim.events import Route
 from maillog.model import Cause, Delivery, Direction, Evidence, JsonValue, Record, Relay, Result, Security, Source, Tls
 
-_NOT_TOLD: tuple[JsonValue, ...] = ((), False, None)
-"""For what states of older versions do not tell: hosts that failed, unread lines, the last deferral."""
+_NOT_TOLD: tuple[JsonValue, ...] = ((), False, None, None, False, False)
+"""For what states of older versions do not tell, of hosts that failed and of what follows them."""
 FAILED_LIMIT = 20
 """Failed hosts that are kept of one message; ``hosts_max_try`` is 5."""
 
@@ -58,12 +58,23 @@ class Run:
     """A cutthrough line could not be read."""
     deferral: str | None = None
     """What stands for the last deferral whose process is known: syslog may say it twice."""
+    barred: Cause | None = None
+    """Why a host got nothing at all, where TLS was the reason."""
+    continued: bool = False
+    """A line that was judged already was of a kept connection."""
+    open: bool = False
+    """A host was noted after the last delivery line: the attempt goes on."""
+
+    @property
+    def was_continued(self) -> bool:
+        """Tell whether any line was of a kept connection."""
+        return self.continued or any(held.said.route.continued for held in self.held)
 
     @property
     def said(self) -> Said | None:
         """What all the deliveries say, if that is the same, and no other host was reached."""
         held = self.held
-        if not held or self.sessions:
+        if not held or self.sessions or self.continued:
             return None
         said = held[0].said
         return said if len(held) == 1 or all(other.said is said for other in held) else None
@@ -94,7 +105,7 @@ def own_ciphers(run: Run) -> bool:
 
     It was no further message on a connection, nor went from a host with a session on to the next one.
     """
-    if any(held.said.route.continued for held in run.held):
+    if run.was_continued:
         return False
     return not run.sessions or len(_hosts(run, [held.said.relay for held in run.held])) <= 1
 
@@ -116,6 +127,16 @@ def _hosts(run: Run, relays: list[Relay]) -> set[str]:
 def host_key(host: str | None, ip: str | None) -> str:
     """Return what stands for a host in ``Run.sessions``."""
     return f"{host} {ip}"
+
+
+def barred_before(run: Run, domain: str | None) -> Cause | None:
+    """
+    Return why another host got nothing, if TLS was the reason, for a line that tells of the last one, which was down.
+
+    A host's line does not name the recipients, so of several domains it is not known which of them it was tried for.
+    """
+    alone = all(held.said.domain == domain for held in run.held)
+    return run.barred if alone else None
 
 
 def said_before(run: Run, record: Record) -> bool:
@@ -159,17 +180,19 @@ def run_to_json(run: Run, source: Source, queue_id: str) -> JsonValue:
             held.cut_through,
             held.said.route.continued,
             held.said.route.named,
+            held.said.route.stranger,
         ]
         for held in run.held
     )
     causes, failed = list(run.causes.items()), list(run.failed)
-    return [run.last.isoformat(), list(held), list(run.sessions), causes, failed, run.unread, run.deferral]
+    marks = run.unread, run.deferral, run.barred, run.continued, run.open
+    return [run.last.isoformat(), list(held), list(run.sessions), causes, failed, *marks]
 
 
 def run_from_json(value: JsonValue) -> Run:
     """Return what :func:`run_to_json` wrote; raises the errors of a wrong shape."""
     last, held, sessions, causes, *more = value
-    failed, unread, deferral = list(more) + list(_NOT_TOLD[len(more) :])
+    failed, unread, deferral, barred, continued, is_open = list(more) + list(_NOT_TOLD[len(more) :])
     return Run(
         datetime.fromisoformat(last),
         [_held_from_json(*value) for value in held],
@@ -178,13 +201,17 @@ def run_from_json(value: JsonValue) -> Run:
         {ip: Cause(cause) for ip, cause in causes},
         bool(unread),
         deferral,
+        barred and Cause(barred),
+        bool(continued),
+        bool(is_open),
     )
 
 
-def _held_from_json(born: int, transport: str | None, value: JsonValue, *marks: bool) -> Held:
+def _held_from_json(born: int, transport: str | None, value: JsonValue, *marks: JsonValue) -> Held:
     delivery = delivery_from_json(value)
     relay = delivery.relay
-    cut_through, continued, named = (*marks, False, False, False)[:3]  # older states have no marks
-    route = Route(transport, relay, continued=continued, named=named)
+    older = (False, False, False, None)[len(marks) :]  # what states of older versions do not tell
+    cut_through, continued, named, stranger = list(marks) + list(older)
+    route = Route(transport, relay, continued=continued, named=named, stranger=stranger)
     said = Said(delivery.recipient_domain, route, relay, delivery.tls, delivery.result)
     return Held(born, delivery.time, said, cut_through)

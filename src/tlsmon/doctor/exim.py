@@ -187,6 +187,19 @@ def _routes(found: Exim, _level: str) -> Iterator[Finding]:
             )
 
 
+def _fallback(found: Exim, _level: str) -> Iterator[Finding]:
+    for driver in found.drivers:
+        hosts = driver.options.get("fallback_hosts", "").strip()
+        if hosts:
+            yield Finding(
+                Weight.WARNING,
+                f"fallback_hosts of {driver.name}",
+                f"The {driver.kind} {driver.name} leaves mail to fallback hosts ({hosts}). If one of them takes it in "
+                "clear, Exim may log the cipher of the host before on its line, so that much of this mail is unknown. "
+                "Have these hosts offer STARTTLS.",
+            )
+
+
 def _twice(found: Exim, _level: str) -> Iterator[Finding]:
     paths = [path.strip() for path in found.options.get("log_file_path", "").split(":")]
     if "syslog" in paths and any(path != "syslog" for path in paths):
@@ -211,5 +224,5 @@ def _timezone(found: Exim, _level: str) -> Iterator[Finding]:
 
 
 _RULES: Final[tuple[Callable[[Exim, str], Iterator[Finding]], ...]] = (
-    *(_build, _selectors, _transports, _hidden, _routes, _twice, _timezone),
+    *(_build, _selectors, _transports, _hidden, _routes, _fallback, _twice, _timezone),
 )

@@ -18,6 +18,9 @@ TEXTS = (
     f"== u@g.example {RT} defer (-44) {MX}: SMTP error from remote mail server after RCPT TO:<u@g.example>: 450 x",
     "** u@g.example: retry timeout exceeded",
     "[198.51.100.7] SSL verify error: depth=0 error=certificate has expired cert=/CN=x",
+    f"=> u@g.example {RT} {MX}* {X13} CV=no",
+    f"== u@g.example {RT} defer (111): Connection refused",
+    "H=mx2.g.example [198.51.100.8]: a TLS session is required, but the server did not offer TLS support",
     "H=mx2.g.example [198.51.100.8]: SMTP error from remote mail server after RCPT TO:<u@g.example>: 450 x",
     f"TLS session: error on first read: delivering unencrypted to {MX} (not in hosts_require_tls)",
     f"<= a@b.example H=h.b.example [192.0.2.1] P=esmtps {X13} CV=no S=900",
@@ -31,7 +34,7 @@ TEXTS = (
 PANIC = f'== u@g.example {RT} defer (-1): failed to expand "interface" option for remote_smtp transport: no such file'
 DAEMON = "exim 4.96 daemon started: pid=1"
 _lines = st.builds("{} {}".format, st.integers(0, 3).map(numbered), st.sampled_from(TEXTS)) | st.just(DAEMON)
-_logs = st.lists(st.tuples(_lines, st.sampled_from([0.0, 1.0, 30.0, 90.0, 4000.0, -2.0])), max_size=25)
+_logs = st.lists(st.tuples(_lines, st.sampled_from([0.0, 1.0, 30.0, 90.0, 400.0, 4000.0, -2.0])), max_size=25)
 
 
 def whole(texts: list[tuple[str, float]], cuts: set[int]) -> tuple[list[Found], list[Delivery]]:

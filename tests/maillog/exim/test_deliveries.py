@@ -113,6 +113,7 @@ def test_which_hosts_failed_before() -> None:
     """Sent or deferred: the other hosts that had failed in the same attempt are named with it."""
     later = f"{ID} == a@g.example {RT} defer (-44) {MX}: {FAILED_THERE}"
     for last in (f"{ID} {A}", later):
+        assert read((0, f"{ID} {OTHER} Operation timed out"), (599, last), DONE)[-1].result.earlier == "198.51.100.8"
         assert read(f"{ID} {OTHER}: {FAILED_THERE}", last, DONE)[-1].result.earlier == "198.51.100.8"
         assert read(last, DONE)[-1].result.earlier is None
 
@@ -236,6 +237,7 @@ def test_fallback_does_not_touch_an_encrypted_delivery() -> None:
 SESSIONS = {
     "sent to a file": ("=> /var/mail/joe <joe@home.example> R=local T=address_file", NONE, Scope.LOCAL),
     "sent by LMTP": (f"=> joe@home.example R=virtual T=lmtp {MX}", NONE, Scope.LOCAL),
+    "sent by LMTP, transport of another name": (f"=> joe@home.example R=virtual T=store {MX}:24", NONE, Scope.LOCAL),
     "local host list": ("=> joe@home.example R=v T=store H=store.home.example", NONE, Scope.LOCAL),
     "refused connection": (f"== u@g.example {RT} defer (111): Connection refused", NONE, None),
     "greeting": (f"== u@g.example {RT} defer (0) {MX}: SMTP error from remote mail server after initial connection: 421",
@@ -352,8 +354,8 @@ def test_no_local_part_is_kept() -> None:
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither many messages, nor a message with many recipients, nor many failures grow the state without end."""
-    for name in ("RUNS_LIMIT", "HELD_LIMIT", "CAUSES_LIMIT"):
-        monkeypatch.setattr(deliveries, name, 10)
+    for name in ("deliveries.RUNS_LIMIT", "deliveries.HELD_LIMIT", "causes.CAUSES_LIMIT", "quiet.QUIET_LIMIT"):
+        monkeypatch.setattr(f"maillog.exim.{name}", 10)
     reader = EximDeliveries(SOURCE)
     messages = [(0, f"1tAb{number:02d}-0000xx-1A {line}") for number in range(90) for line in (A, B)]
     recipients = [(0, f"{ID} => u{number}@g.example {RT} {MX} {X13} CV=yes") for number in range(95)]

@@ -16,7 +16,8 @@ from maillog.exim.events import (
     Nothing,
     read_event,
 )
-from maillog.exim.grammar import NoteKind, Phase
+from maillog.exim.grammar import Phase
+from maillog.exim.notes import NoteKind
 from maillog.model import Cause, Outcome, Scope
 
 RT = "R=dnslookup T=remote_smtp"
@@ -196,6 +197,25 @@ NOTES = {
                NoteKind.HOST, Cause.UNRELATED, "198.51.100.7"),
     "session, no colon": ("H=mx.good.example [198.51.100.7]:25 SMTP error from remote mail server after end of data: 450",
                           NoteKind.SESSION, Cause.UNRELATED, "198.51.100.7"),
+    "kept connection that is gone": (f"{MX}: smtp send to mx.good.example [198.51.100.7] failed: Broken pipe: Broken pipe",
+                                     NoteKind.SESSION, Cause.UNRELATED, "198.51.100.7"),
+    "TLS session that broke": (f"{MX}: bad first read from TLS conn", NoteKind.SESSION, Cause.UNRELATED, "198.51.100.7"),
+    "greeting": (f"{MX}: SMTP error from remote mail server after initial connection: 421 busy",
+                 NoteKind.HOST, Cause.UNRELATED, "198.51.100.7"),
+    "no greeting": (f"{MX}: SMTP timeout after initial connection: Connection timed out",
+                    NoteKind.HOST, Cause.UNRELATED, "198.51.100.7"),
+    "no connection, FreeBSD": (f"{MX} Operation timed out", NoteKind.HOST, Cause.UNRELATED, "198.51.100.7"),
+    "no connection, Alpine": (f"{MX}:25 Host is unreachable", NoteKind.HOST, Cause.UNRELATED, "198.51.100.7"),
+    "no connection, our own packet filter": (f"{MX} Operation not permitted", NoteKind.HOST, Cause.UNRELATED, "198.51.100.7"),
+    "no address of ours": (f"{MX} Can't assign requested address", NoteKind.HOST, Cause.UNRELATED, "198.51.100.7"),
+    "no connection, until 4.84": (f"{MX[2:]}:25 Connection timed out", NoteKind.HOST, Cause.UNRELATED, "198.51.100.7"),
+    "required, until 4.84": (f"a TLS session is required for {MX[2:]}, but the server did not offer TLS support",
+                             NoteKind.HOST, Cause.TLS_NOT_OFFERED, "198.51.100.7"),
+    "required, not offered": (f"{MX}: a TLS session is required, but the server did not offer TLS support",
+                              NoteKind.HOST, Cause.TLS_NOT_OFFERED, "198.51.100.7"),
+    "required, refused": (f"{MX}: a TLS session is required, but an attempt to start TLS failed",
+                          NoteKind.HOST, Cause.TLS_REFUSED, "198.51.100.7"),
+    "TLSA not found out": (f"{MX}: DANE error: tlsa lookup DEFER", NoteKind.HOST, Cause.DANE, "198.51.100.7"),
 }  # fmt: skip
 
 
@@ -211,6 +231,9 @@ IGNORED = {
     "harmless after delivery": f"{MX} TLS error on connection (recv): The TLS connection was non-properly terminated.",
     "client": 'H=(x) [192.0.2.66] Warning: "SpamAssassin: delivering unencrypted to H=mx [198.51.100.7]"',
     "client that is rejected": "H=x [192.0.2.66] F=<a@b> rejected after DATA: SMTP error from remote mail server",
+    "client that is sent away": "H=(x) [192.0.2.66] Warning",
+    "client in the admin's words": "H=x [192.0.2.66]:4711 Greylisted for 5 minutes",
+    "admin's host": "mx [192.0.2.66] Connection refused: x",
     "frozen": "Frozen (delivery error message)",
     "admin's own text": "note: TLS session: x: delivering unencrypted to H=mx [198.51.100.7] (not in hosts_require_tls)",
     "suppressed": f"*> u@g.example {RT} {MX}",

@@ -107,7 +107,7 @@ def of(text: str, message_id: str = ID) -> Line:
 
 def around(*own: Line) -> list[Line]:
     """Return a log in which other messages are delivered, encrypted and in clear, before and after the lines."""
-    sure = f'R=dnslookup T=remote_smtp {MX} {X13} CV=yes C="250 OK"'
+    sure = f'R=dnslookup T=remote_smtp H=mx.sure.test [198.51.100.5] {X13} CV=yes C="250 OK"'
     clear = 'R=dnslookup T=remote_smtp H=mx.plain.test [198.51.100.9] C="250 OK"'
     return [
         Line("exim[1]", b"exim 4.96 daemon started: pid=1, -q30m, listening for SMTP on port 25"),

@@ -3,7 +3,8 @@
 import pytest
 
 from maillog.exim import grammar
-from maillog.exim.grammar import FIELDS, NOTES, REASONS, Phase, Reason, Statement, read_fields, read_reason
+from maillog.exim.grammar import FIELDS, REASONS, Phase, Reason, Statement, read_fields, read_reason
+from maillog.exim.notes import NOTES
 from maillog.model import Cause
 
 ALL = (FIELDS, *REASONS, *NOTES)
@@ -50,6 +51,7 @@ PROTOCOLS = {
     "X=TLS1:AES256-SHA:256*": ("TLSv1", "AES256-SHA"),  # resumed
     "X=TLS1.0:RSA_AES_128_CBC_SHA1:128": ("TLSv1", "RSA_AES_128_CBC_SHA1"),
     "X=TLS1.1:RSA_AES_128_CBC_SHA1:128": ("TLSv1.1", "RSA_AES_128_CBC_SHA1"),
+    "X=TLS-1.0:RSA_ARCFOUR_MD5:16": ("TLSv1", "RSA_ARCFOUR_MD5"),  # GnuTLS, until 4.76
     "X=SSLv3:DES-CBC3-SHA:168": ("SSLv3", "DES-CBC3-SHA"),
     "X=UNKNOWN:NULL:0": (None, "NULL"),
     "X=TLS1.3:CUT_AT_128_BY": ("TLSv1.3", "CUT_AT_128_BY"),

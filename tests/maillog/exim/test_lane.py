@@ -17,7 +17,7 @@ from tests.maillog.exim.lane_texts import CAME, COMMON, IDS, MX, OK, OTHERS, RT,
 from tests.maillog.exim.test_hostile import CRAFTED, DECOYS, HOSTILE
 from tests.maillog.ways import Told, counted, told
 
-from maillog import LogReader, ReadSettings
+from maillog import LogReader, ReadSettings, Security
 from maillog.counts import Counts
 from maillog.damage import LINE_MAX
 from maillog.exim.lane import EximLane
@@ -150,7 +150,7 @@ _common = st.builds(
 # Few lines of few messages, most of them sent to one host: what is taken together, and what must not be.
 _close = st.builds(
     Line,
-    st.sampled_from([0, 0, 0, 0, 0, 1, 61]),
+    st.sampled_from([0, 0, 0, 0, 0, 1, 61, 400]),
     st.none(),
     st.builds(
         "1tAb{:02}-0000xx-1A {}".format,
@@ -165,6 +165,7 @@ _close = st.builds(
                 f"== u@a.example {RT} defer (-37) {MX}: TLS session: (gnutls_handshake): x",
                 "** u@a.example: retry timeout exceeded",
                 "H=mx2.a.example [198.51.100.2] Connection timed out",
+                *[f"=> u@a.example {RT} {MX}* {X13} CV=yes {OK}", OTHERS[6]],
             ]
         ),
     ),
@@ -181,7 +182,8 @@ _close = st.builds(
 def test_common_lines_in_any_order(some: list[Line], frame: str, cuts: list[int], limit: int | None) -> None:
     """What the lane handles by itself is what the slow way makes of it, also where there is too much of something."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("deliveries.RUNS_LIMIT", "deliveries.HELD_LIMIT", "lane._PHRASES_LIMIT") if limit else ():
+        limits = "deliveries.RUNS_LIMIT", "deliveries.HELD_LIMIT", "quiet.QUIET_LIMIT", "lane._PHRASES_LIMIT"
+        for name in limits if limit else ():
             patch.setattr(f"maillog.exim.{name}", limit)
         check(log_of(some, frame), cuts)
 
@@ -218,6 +220,14 @@ def test_another_host_that_was_reached_makes_the_certificate_doubtful() -> None:
     texts = (COMMON[3], COMMON[3], OTHERS[6], "Completed")
     text = log_of([Line(0, None, f"{IDS[0]} {each}") for each in texts], "main")
     assert {each.tls.authentication for each in told(text, [], SETTINGS).found} == {None}
+    check(text, [])
+
+
+def test_what_was_noted_minutes_before_is_known_when_the_mail_is_sent() -> None:
+    """Also where the mail is completed at once: its cipher may be that of the host before."""
+    some = [(0, 0, OTHERS[6]), (100, 1, "Completed"), (400, 0, COMMON[3]), (0, 0, "Completed")]
+    text = log_of([Line(seconds, None, f"{IDS[number]} {each}") for seconds, number, each in some], "main")
+    assert [each.tls.security for each in told(text, [], SETTINGS).found] == [Security.UNKNOWN]
     check(text, [])
 
 

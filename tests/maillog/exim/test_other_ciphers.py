@@ -6,7 +6,7 @@ import pytest
 from tests.maillog.exim.samples import ID, SOURCE, numbered, read, record
 
 from maillog import Delivery, Evidence, Security
-from maillog.exim import deliveries, known_hosts
+from maillog.exim import ciphers, known_hosts
 from maillog.exim.deliveries import EximDeliveries
 
 RT = "R=dnslookup T=remote_smtp"
@@ -42,6 +42,13 @@ SEEN = {
         [UNKNOWN, ENCRYPTED],
     ),
     "4.100, a connection in clear that is continued": ([f"=> u@c.example {RT} {MX2}* {X13} CV=no {OK}"], [UNKNOWN]),
+    "4.96, a kept connection that is gone, then the next host": (
+        [
+            f"{MX1}: smtp send to mx1.half.example [203.0.113.1] failed: Broken pipe: Broken pipe",
+            f"=> u1@half.example {RT} {MX2} {X13} CV=no {OK}",
+        ],
+        [UNKNOWN],
+    ),
     "bounced": ([f"{MX1}: {LATER}", f"** u@c.example {RT} {MX2} {X13} CV=no: SMTP error x"], [UNKNOWN]),
     "its own": ([f"=> u@c.example {RT} {MX1} {X13} CV=yes {OK}"], [ENCRYPTED]),
     "its own, to several hosts": (
@@ -87,6 +94,61 @@ def test_a_host_that_surely_did_tls_and_was_never_clear(texts: list[str], expect
     assert found.tls.evidence is not Evidence.STATED or "4.89" in texts[0]
 
 
+KEPT, DOWN = f"=> a@t.example {RT} {MX1}* {X13} CV=no {OK}", "H=mx0.c.example [203.0.113.9] Connection refused"
+SLOW = {
+    "the next host answers after minutes": ([f"{MX1}: {LATER}"], 599, UNKNOWN),
+    "a further host, minutes after one with a kept connection": ([KEPT], 599, UNKNOWN),
+    "a further host, minutes after one that was down": ([KEPT, DOWN], 599, UNKNOWN),
+    "a new attempt": ([f"{MX1}: {LATER}"], 900, ENCRYPTED),
+    "a new attempt after one that ended": (
+        [f"{MX1}: {LATER}", f"== u@c.example {RT} defer (-44) {MX1}: {LATER}"],
+        599,
+        ENCRYPTED,
+    ),
+}
+
+
+@pytest.mark.parametrize(("before", "seconds", "expected"), SLOW.values(), ids=SLOW)
+def test_an_attempt_is_remembered_to_its_end(before: list[str], seconds: float, expected: Security) -> None:
+    """A server may take minutes for an answer, and nothing is logged meanwhile."""
+    sent = (seconds, f"{ID} => u@c.example {RT} {MX2} {X13} CV=no {OK}")
+    for between in [], [(100, f"{numbered(1)} Completed")]:
+        assert read(*[(0, f"{ID} {line}") for line in before], *between, sent)[-1].tls.security is expected
+
+
+A_NAME, B_NAME, OWN_NAME = 'DN="CN=mx1.a.example"', 'DN="/C=UK/CN=mx1.b.example"', 'DN="CN=*.fallback.example,O=x"'
+FALLBACK = "H=relay.fallback.example [203.0.113.5]"
+# As Exim 4.96 wrote them with fallback_hosts: the relay has no TLS, and the hosts of a and b had put the recipient off.
+STOOD_IN = {
+    "took mail in clear before": (["", f"{X13} CV=yes {A_NAME}"], [PLAINTEXT, UNKNOWN]),
+    "the same, names not logged": (["", f"{X13} CV=yes"], [PLAINTEXT, UNKNOWN]),
+    "shows the names of two": (
+        [f"{X13} CV=yes {A_NAME}", f"{X13} CV=no {B_NAME}", f"{X13} CV=yes {A_NAME}"],
+        [ENCRYPTED, UNKNOWN, UNKNOWN],
+    ),
+    "has TLS, at times": (["", f"{X13} CV=yes {OWN_NAME}", ""], [PLAINTEXT, ENCRYPTED, PLAINTEXT]),
+    "has TLS": ([f"{X13} CV=yes {OWN_NAME}", f"{X13} CV=yes {OWN_NAME}"], [ENCRYPTED] * 2),
+    "has TLS, and another's certificate": ([f"{X13} CV=no {A_NAME}"] * 3, [ENCRYPTED] * 3),
+}
+
+
+@pytest.mark.parametrize(("fields", "expected"), STOOD_IN.values(), ids=STOOD_IN)
+def test_a_host_that_stands_in_for_others(fields: list[str], expected: list[Security]) -> None:
+    """X= and DN= may be of the host before; where the host is of another name, and was clear, they say nothing."""
+    proof = f"{numbered(9)} => u@t.example {RT} {MX1} {X13} {NAME} {OK}"
+    for version in [], ["exim 4.89 daemon started: pid=1"]:
+        texts = [
+            text
+            for number, said in enumerate(fields)
+            for text in (
+                f"{numbered(number)} => u@a.example {RT} {FALLBACK} {said} {OK}",
+                f"{numbered(number)} Completed",
+            )
+        ]
+        found = read(*version, proof, *texts, proof.replace("=> u@t.example", "-> v@t.example"))
+        assert [one.tls.security for one in found if one.recipient_domain == "a.example"] == expected
+
+
 def test_clear_text_is_forgotten_after_hours() -> None:
     """A host that took mail in clear and does TLS since then is believed again."""
 
@@ -107,7 +169,7 @@ def test_where_names_are_logged_a_cipher_without_one_is_another_sessions() -> No
     """Debian logs DN=. Then even a line that stands alone is doubted if it has none."""
     named = [
         f"{numbered(number)} {text}"
-        for number in range(deliveries.NAMES_ENOUGH)
+        for number in range(ciphers.NAMES_ENOUGH)
         for text in (f"=> u@t.example {RT} {MX1} {X13} CV=yes {NAME} {OK}", "Completed")
     ]
     alone = [f"{ID} => u@c.example {RT} {MX2} {X13} CV=no {OK}", f"{ID} Completed"]
@@ -122,7 +184,7 @@ def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(9):
         for text in (f"=> u@t.example {RT} H=mx [192.0.2.{number % 5}] {X13} {OK}", "Completed"):
             reader.feed(record(f"{numbered(number)} {text}", number))
-    encrypted, clear = reader.carry()["hosts"]
+    encrypted, clear, *_ = reader.carry()["hosts"]
     assert (list(encrypted), clear) == (["192.0.2.1", "192.0.2.2", "192.0.2.3"], {})
 
 

@@ -16,6 +16,8 @@ WANTED = {
     "verify": b"2026-03-02 09:00:00 1tAbCd-0000xx-1A [192.0.2.1] SSL verify error: depth=0 error=x cert=y",
     "old verify": b"2026-03-02 09:00:00 1tAbCd-0000xx-1A SSL verify error: depth=0 error=x cert=y",
     "host": b"2026-03-02 09:00:00 1tAbCd-0000xx-1A H=h [192.0.2.1]: SMTP error from remote mail server after x",
+    "host, until 4.84": b"2026-03-02 09:00:00 1tAbCd-0000xx-1A mx.h.example [192.0.2.1] Connection refused",
+    "required, until 4.84": b"2026-03-02 09:00:00 1tAbCd-0000xx-1A a TLS session is required for h [192.0.2.1], but x",
     "dane": b"2026-03-02 09:00:00 1tAbCd-0000xx-1A DANE attempt failed; TLS connection to h [192.0.2.1]: x",
     "daemon": b"2026-03-02 09:00:00 exim 4.96 daemon started: pid=1, -q30m, listening for SMTP on port 25",
     "syslog part": b"Mar  2 09:00:00 h exim[9]: [2/3] erylong",

@@ -96,6 +96,9 @@ def test_words_without_a_line() -> None:
     """What no line mends is said in words."""
     (twice,) = found(WELL.replace("/var/log/exim4/%slog", "syslog : /var/log/exim4/%slog"))
     assert (twice.weight, twice.about) == (Weight.WARNING, "log_file_path")
+    (left,) = found(WELL.replace("hosts_avoid_tls =", "fallback_hosts = relay.here.example"))
+    assert (left.weight, left.about) == (Weight.WARNING, "fallback_hosts of remote_smtp")
+    assert found(WELL.replace("hosts_avoid_tls =", "fallback_hosts =")) == []
     (build,) = found(WELL.replace("GnuTLS ", ""))
     assert (build.weight, build.about) == (Weight.MISSING, "TLS in Exim")
 

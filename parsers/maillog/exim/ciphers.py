@@ -1,0 +1,105 @@
+"""
+Whose cipher a line shows.
+
+Not every X= is the session's own.
+
+*Of another connection.* Since 4.90 a process that has handed a TLS connection on to its TLS proxy, or that was given
+one, writes that connection's cipher on all lines that have none, also on those of a mail that went to another host in
+clear (``deliver.c:do_remote_deliveries``, "else if (continue_proxy_cipher)"; seen with 4.96 and 4.100.1, there also in
+further messages on a connection without TLS). Such a cipher comes without DN=.
+
+*Of the host before.* Where a host did TLS and then put a recipient off, and the mail is left to one of
+``fallback_hosts``, all versions write the first one's X=, CV= and DN= on the line of the other one if that took the
+mail in clear (``deliver.c:par_read_pipe`` overwrites them only with what a session has; seen with 4.96). No line tells
+that it was so. But such a host takes mail in clear whenever the others were down, and shows certificates of strangers.
+"""
+
+from datetime import datetime
+
+from maillog.exim.events import Route
+from maillog.exim.known_hosts import KnownHosts
+from maillog.exim.runs import Held, Said
+from maillog.exim.sessions import PROXIED_FIRST, Version
+from maillog.model import Delivery, Evidence, JsonValue, Security
+from maillog.tls_logging import UNKNOWN
+
+NAMES_ENOUGH = 20
+"""So many lines with DN= show that the selector ``tls_peerdn`` is on."""
+
+
+class Ciphers:
+    """What is known of one Exim that helps to tell."""
+
+    def __init__(self) -> None:
+        self._hosts = KnownHosts()
+        self._names = 0
+        """Deliveries with DN=, up to NAMES_ENOUGH: then lines without it have no session of their own."""
+        self._before_proxies = False
+
+    def begin(self, version: Version | None) -> None:
+        """Begin a new period, in which settings may be others; ``version``: of Exim, if it is known."""
+        self._names = 0
+        self._before_proxies = version is not None and version < PROXIED_FIRST
+
+    def logged(self, route: Route) -> None:
+        """Note a line with X=."""
+        self._names = min(self._names + route.named, NAMES_ENOUGH)
+
+    def was_clear(self, delivery: Delivery) -> None:
+        """Note a line without any sign of TLS."""
+        self._hosts.was_clear(delivery.relay.ip or "", delivery.time)
+
+    def surely(self, said: Said, time: datetime) -> bool:
+        """
+        Tell whether the only line, or the like lines, of a message to one host show the state of their own session.
+
+        Where names are logged, only the cipher of another connection comes without one.
+        """
+        route = said.route
+        if said.tls.security is not Security.ENCRYPTED:
+            return True
+        if self._of_host_before(said, time):
+            return False
+        if route.named or self._before_proxies:
+            return True
+        return not route.continued and self._names < NAMES_ENOUGH
+
+    def seen(self, said: Said, time: datetime) -> None:
+        """Note what a line said that can be believed."""
+        if said.tls.security is Security.ENCRYPTED:
+            self._hosts.was_encrypted(said.relay.ip or "", time)
+            self._showed(said, time)
+
+    def judged(self, delivery: Delivery, held: Held, *, own: bool) -> Delivery:
+        """Return a delivery whose line has X=. ``own``: no process can have had another connection's at hand."""
+        said, ip = held.said, delivery.relay.ip or ""
+        alone = held.cut_through or said.route.named or self._before_proxies or own
+        if alone and (held.cut_through or self.surely(said, delivery.time)):
+            self.seen(said, delivery.time)
+            return delivery
+        known = self._hosts.is_encrypted(ip, delivery.time) and not self._of_host_before(said, delivery.time)
+        self._showed(said, delivery.time)
+        if not known:
+            return delivery._replace(tls=UNKNOWN)
+        believed = delivery.tls.authentication if said.route.continued else None
+        return delivery._replace(tls=delivery.tls._replace(evidence=Evidence.INFERRED, authentication=believed))
+
+    def _of_host_before(self, said: Said, time: datetime) -> bool:
+        route = said.route
+        if route.named and route.stranger is None:
+            return False
+        return self._hosts.stands_in(said.relay.ip or "", route.stranger, time)
+
+    def _showed(self, said: Said, time: datetime) -> None:
+        if said.route.stranger is not None:
+            self._hosts.showed(said.relay.ip or "", said.route.stranger, time)
+
+    def carry(self) -> JsonValue:
+        """Return the state as JSON."""
+        return {"names": self._names, "hosts": self._hosts.carry()}
+
+    def restore(self, state: JsonValue, version: Version | None) -> None:
+        """Put back what :meth:`carry` gave; raises the errors of a wrong shape."""
+        self.begin(version)
+        self._names = state.get("names", 0)  # older states have neither
+        self._hosts.restore(state.get("hosts", ({}, {})))

@@ -1,0 +1,48 @@
+"""Deferrals of the last host, which was down, where TLS kept the mail from a host before it."""
+
+import pytest
+from tests.maillog.exim.samples import ID, MX, read
+
+from maillog.model import Cause
+
+RT = "R=dnslookup T=remote_smtp"
+OTHER = "H=mx2.g.example [198.51.100.8]"
+FAILED_THERE = "SMTP error from remote mail server after RCPT TO:<u@g.example>: 450 later"
+DONE = f"{ID} Completed"
+BARRED = {
+    "not offered": (
+        f"{OTHER}: a TLS session is required, but the server did not offer TLS support",
+        Cause.TLS_NOT_OFFERED,
+    ),
+    "refused": (f"{OTHER}: a TLS session is required, but an attempt to start TLS failed", Cause.TLS_REFUSED),
+    "DANE": ("DANE attempt failed; TLS connection to mx2.g.example [198.51.100.8]: (SSL_connect): x", Cause.DANE),
+    "TLSA": (f"{OTHER}: DANE error: tlsa lookup DEFER", Cause.DANE),
+    "down": (f"{OTHER} Connection refused", Cause.UNRELATED),
+    "certificate that need not be good": (
+        "[198.51.100.8] SSL verify error: depth=0 error=x cert=/CN=x",
+        Cause.UNRELATED,
+    ),
+}
+DOWN = f"{RT} defer (111): Connection refused"
+
+
+@pytest.mark.parametrize(("note", "cause"), BARRED.values(), ids=BARRED)
+def test_last_host_down_after_one_that_failed_for_tls(note: str, cause: Cause) -> None:
+    """The last host tells only of itself; without TLS the first one would have taken the mail."""
+    line, gone = f"{ID} == u@g.example {DOWN}", f"{ID} ** u@g.example: retry timeout exceeded"
+    found = read((0, f"{ID} {note}"), (300, line), (300, gone))
+    assert [one.result.cause for one in found] == [cause, cause]
+    for other in (
+        f"{RT} defer (-44) {MX}: {FAILED_THERE}",
+        f"{RT} defer (0) {MX}: SMTP error from remote mail server after initial connection: 421 busy",
+        "R=dnslookup defer (-1): x",
+    ):
+        found = read(f"{ID} {note}", f"{ID} == u@g.example {other}", DONE)
+        assert found[0].result.cause is Cause.UNRELATED, "the last one was not down"
+
+
+def test_which_host_was_down_is_not_told_for_several_domains() -> None:
+    """A note about a host does not say for which of the domains it was tried."""
+    note = BARRED["not offered"][0]
+    [_, other] = read(f"{ID} {note}", f"{ID} == u@g.example {DOWN}", f"{ID} == u@other.example {DOWN}", DONE)
+    assert other.result.cause is Cause.UNRELATED

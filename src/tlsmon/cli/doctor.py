@@ -61,9 +61,8 @@ def doctor(
     names = logs or ([] if any(saved) else [name for name in _USUAL_LOGS if Path(name).is_file()])
     found, problems = api.diagnose(settings, names, level, *saved)
     if not found.looked_at and not problems:
-        raise SettingError(
-            "there is no log and no mail server here to look at.", hint="Name a log, or give --postconf or --exim."
-        )
+        what = "no line stands in the log yet" if names else "there is no log and no mail server here to look at"
+        raise SettingError(f"{what}.", hint="Name another log, or give --postconf or --exim.")
     if format_ is Format.JSON:
         say_json(document(found))
     elif found.looked_at:

@@ -17,6 +17,8 @@ from tlsmon.cli.progress import progress_bar
 from tlsmon.cli.unread import unread_sentence, unread_writer
 from tlsmon.config import SettingError
 
+_MANY = 50
+"""Lines: a log that was only just begun may well hold no mail."""
 _HEADER = ("log", "lines", "deliveries", "new", "unread", "first", "last")
 
 
@@ -147,6 +149,9 @@ def _tell_problems(report: Report) -> None:
         tell(f"tlsmon: warning: {text}")
     for text in report.problems:
         tell(f"tlsmon: {text}")
+    lines = sum(log.lines for log in report.logs)
+    if lines >= _MANY and not report.deliveries:
+        tell(f"tlsmon: none of {lines:,} lines tells of mail. `tlsmon doctor LOG` says what is missing.")
     unread = sum(log.unread_lines for log in report.logs)
     # Not again with each run that finds nothing new.
     if unread and (report.new_deliveries or not report.deliveries):

@@ -134,6 +134,19 @@ def test_standard_input(run: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "-").exists()
 
 
+def test_a_log_of_something_else_is_told(run: Run, tmp_path: Path) -> None:
+    """A log in which no mail is found is a mistake of somebody's; one that was only just begun is none."""
+    line_of_others = b"Nov 20 10:00:00 mail sendmail[1]: 4AUA01: to=<a@b.example>, stat=Sent\n"
+    (tmp_path / "other.log").write_bytes(line_of_others * 60)
+    (tmp_path / "begun.log").write_bytes(b"Nov 21" + line_of_others[6:] * 5)
+    told = run("ingest", "other.log")
+    assert (told.returncode, told.stderr) == (
+        0, "tlsmon: none of 60 lines tells of mail. `tlsmon doctor LOG` says what is missing.\n",
+    )  # fmt: skip
+    assert run("ingest", "begun.log").stderr == ""
+    assert run("ingest", "other.log", "mail.log").stderr == ""
+
+
 def test_unread_lines(run: Run, tmp_path: Path) -> None:
     """Lines that could not be read are counted, told, and written without control characters for their owner only."""
     (tmp_path / "mail.log").write_bytes(LOG + line(200, "5F00AA: to=<\x1b[31mhalf@x.example>, relay=", 100))

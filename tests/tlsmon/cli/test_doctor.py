@@ -141,6 +141,13 @@ def test_no_mail_log(tmp_path: Path) -> None:
     assert (done.exit_code, "No line of 1 tells of a delivery" in " ".join(done.stdout.split())) == (1, True)
 
 
+def test_empty_log(tmp_path: Path) -> None:
+    """A log without a line is there, and says nothing."""
+    (tmp_path / "mail.log").touch()
+    done = doctor(str(tmp_path / "mail.log"))
+    assert (done.exit_code, done.stderr.splitlines()[0]) == (2, "tlsmon: no line stands in the log yet.")
+
+
 def test_errors(tmp_path: Path) -> None:
     """What cannot be read is told apart from what is missing."""
     done = doctor(tmp_path / "none.log")

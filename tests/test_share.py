@@ -118,7 +118,7 @@ def test_cron_mails_what_fails(program: Path, tmp_path: Path) -> None:
     failed: dict[str, Any] = {"security": "none", "protocol": None, "outcome": "bounced", "cause": "tls_not_offered"}
     filled(tmp_path / "store", [sent("a.test", 1, 5), sent("lost.test", 3, 2)._replace(**failed)])
     done = run(cron_lines()["watch"], program, TLSMON_STORE=str(tmp_path / "store"))
-    assert "take out 1 policy lines now" in done.stdout
+    assert "take out 1 policy line now" in done.stdout
     assert "lost.test" in done.stdout
     assert "there is no store yet" in run(cron_lines()["watch"], program, TLSMON_STORE=str(tmp_path / "none")).stdout
     line = cron_lines()["ingest"].replace("/var/log/mail.log", str(tmp_path / "none.log"))

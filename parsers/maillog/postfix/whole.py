@@ -64,6 +64,8 @@ class Whole:
 
     def misses(self) -> None:
         """Note that lines are missing before the next one of smtp(8)."""
+        if not self.begun:
+            return
         self._missing = True
         self.second = 0  # so that the next line is heard in any case
 

@@ -69,15 +69,24 @@ def document(found: Recommendation) -> dict[str, Any]:
 
 
 def _domain(item: Judgement) -> dict[str, Any]:
+    fates = item.fates
     return {
-        **{name: getattr(item, name) for name in _COLUMNS},
-        **{name: getattr(item.fates, name) for name in _FATES},
-        "undecided": item.fates.unknown,
+        "domain": item.domain,
+        "verdict": item.verdict,
+        "mails": item.mails,
+        "encrypted": item.encrypted,
+        "plaintext": item.plaintext,
+        "unknown": item.unknown,
+        "delivered": fates.delivered,
+        "rerouted": fates.rerouted,
+        "delayed": fates.delayed,
+        "lost": fates.lost,
+        "undecided": fates.unknown,
         "affected_upper_bound": item.affected_upper_bound,
         "last_seen": moment(api.last_seen(item.last_seen)),
-        "reasons": list(item.reasons),
-        "mx_hosts": [dict(zip(host._fields, host, strict=True)) for host in item.mx_hosts],
-        "providers": list(item.providers),
+        "reasons": item.reasons,
+        "mx_hosts": [host._asdict() for host in item.mx_hosts],
+        "providers": item.providers,
         "probe": _probe(item.probed) if item.probed else None,
     }
 

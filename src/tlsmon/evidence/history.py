@@ -104,10 +104,14 @@ def _by_hour(sessions: Iterable[Sessions]) -> list[Sessions]:
     hours: dict[tuple[bool, int, int], Sessions] = {}
     for item in sessions:
         key = item.good, item.first // HOUR, item.last // HOUR
-        known = hours.get(key, item._replace(number=0))
-        number = known.number + item.number
-        hours[key] = Sessions(item.good, number, min(known.first, item.first), max(known.last, item.last))
+        known = hours.get(key)
+        hours[key] = item if known is None else _together(known, item)
     return list(hours.values())
+
+
+def _together(one: Sessions, other: Sessions) -> Sessions:
+    first, last = min(one.first, other.first), max(one.last, other.last)
+    return Sessions(one.good, one.number + other.number, first, last)
 
 
 def _since(item: Sessions, change: Change) -> Sessions:

@@ -163,11 +163,11 @@ class Steady:
     def _ways(self) -> Way:
         found, rows, size = self._rows.found, self._rows, len(self._domain)
         mail, host = self._mail, rows.host[found.address]
-        met = np.unique(combined([(self._way[mail], size), (host[mail], len(rows.hosts))])) // max(len(rows.hosts), 1)
+        met, _, _ = distinct(combined([(self._way[mail], size), (host[mail], len(rows.hosts))]))
         return Way(
             rows.sums(self._way, size, mail),
             rows.sums(self._way, size, mail & (rows.standing == GOOD)),
-            np.bincount(met, minlength=size),
+            np.bincount(met // max(len(rows.hosts), 1), minlength=size),
             self._least(np.where(mail, found.first, _NEVER)),
             self._most(np.where(mail, found.last, 0)),
             self._bound,

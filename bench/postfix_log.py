@@ -95,14 +95,19 @@ class PostfixLog:
             at + 0.03, f"cleanup[{1_100 + client % 7}]: {queue_id}: message-id=<{serial:012}@client.sender.example>"
         )
         size = 1_500 + serial * 7919 % 90_000
-        self._add(at + 0.05, f"qmgr[803]: {queue_id}: from=<{sender}>, size={size}, nrcpt={recipients} (queue active)")
+        active = f"qmgr[803]: {queue_id}: from=<{sender}>, size={size}, nrcpt={recipients} (queue active)"
+        self._add(at + 0.05, active)
         self._add(
             at + 0.06,
             f"{smtpd}: disconnect from client{client}.sender.example[192.0.2.{client}] ehlo=2 starttls=1 mail=1 "
             f"rcpt={recipients} data=1 quit=1 commands={recipients + 6}",
         )
         domain = self._world.recipients(1)[0]
-        end = self._delivery(at + 0.1 + rng.random(), queue_id, domain, recipients)
+        at += 0.1 + rng.random()
+        if rng.random() < 0.02:
+            at = self._failure(at, queue_id, domain, rng.choice(domain.hosts), recipients)
+            self._add(at - 0.01, active)
+        end = self._delivery(at, queue_id, domain, recipients)
         self._add(end + 0.01, f"qmgr[803]: {queue_id}: removed")
 
     def _noise(self, at: float, smtpd: str, client: int) -> None:
@@ -116,12 +121,10 @@ class PostfixLog:
         self._add(at + 0.2, f"{smtpd}: disconnect from {where} ehlo=1 mail=1 rcpt=0/1 quit=1 commands=3/4")
 
     def _delivery(self, at: float, queue_id: str, domain: Domain, recipients: int) -> float:
-        """Deliver one mail, again after some minutes where it was deferred; return when it was done."""
+        """Deliver one mail; return when it was done."""
         rng = self._random
         host = rng.choice(domain.hosts)
         chance = rng.random()
-        if chance < 0.02:
-            at = self._failure(at, queue_id, domain, host, recipients)
         pid, reuse = self._process(at, host)
         connect, transfer = 0.05 + rng.random() * 0.6, 0.1 + rng.random() * 1.2
         if host.tls and not reuse:
@@ -150,6 +153,7 @@ class PostfixLog:
         return end
 
     def _failure(self, at: float, queue_id: str, domain: Domain, host: Host, recipients: int) -> float:
+        """Defer one mail; return when it is tried again, some minutes later."""
         rng = self._random
         pid, _ = self._process(at, None)
         peer = f"{host.name}[{host.ip}]"

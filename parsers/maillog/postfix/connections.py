@@ -61,3 +61,8 @@ def remember(memory: dict[_Key, _Value], key: _Key, value: _Value) -> None:
     memory[key] = value
     if len(memory) > REMEMBERED:
         del memory[next(iter(memory))]
+
+
+def relay_key(host: str | None, ip: str | None, port: int | None) -> str:
+    """Return what relays are remembered by."""
+    return f"{host}[{ip}]:{port}"

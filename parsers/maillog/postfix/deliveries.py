@@ -30,12 +30,11 @@ from maillog.model import (
     Tls,
     Unread,
 )
-from maillog.postfix.connections import Connections, remember
+from maillog.postfix.connections import Connections, relay_key, remember
 from maillog.postfix.events import (
     Attempt,
     ConfigurationRead,
     Event,
-    Expired,
     Handshake,
     HostFailure,
     LinesLost,
@@ -49,6 +48,7 @@ from maillog.postfix.events import (
 )
 from maillog.postfix.grammar import Phase, Summary, TlsStatus
 from maillog.postfix.queue import Queue, Waiting
+from maillog.postfix.queue_events import Activated, Expired
 from maillog.postfix.sessions import Process, Processes, Session, Tie
 from maillog.postfix.whole import Whole
 from maillog.tls_logging import TlsLogging
@@ -262,6 +262,9 @@ class PostfixDeliveries:
 
     def _visible(self, record: Record, event: Attempt) -> bool:
         """Tell whether the log holds the whole attempt, so that a TLS line could not have been before its beginning."""
+        if self.whole.lacks(event.queue_id, record.time, event.under_way):
+            self.processes.forget()
+            return False
         return self.whole.holds(record.instance, record.time - timedelta(seconds=event.setup))
 
     def _cause(self, process: Process, event: Attempt) -> Cause | None:
@@ -306,6 +309,8 @@ class PostfixDeliveries:
                 remember(self._refused, (peer.ip, peer.port), cause)
 
     def _qmgr(self, record: Record, event: Event) -> list[Found]:
+        if isinstance(event, Activated):
+            self.whole.takes_up(event.queue_id, microseconds(record.time))
         if not isinstance(event, Expired):
             return []
         source = Source(Mta.POSTFIX, self._host, record.instance)
@@ -392,8 +397,3 @@ def encrypted(summary: Summary, evidence: Evidence, status: TlsStatus | None) ->
     if status and status.final in _DANE and trust is Authentication.VERIFIED:
         trust = Authentication.DANE
     return Tls(Security.ENCRYPTED, trust, evidence, summary.protocol, summary.cipher)
-
-
-def relay_key(host: str | None, ip: str | None, port: int | None) -> str:
-    """Return what relays are remembered by."""
-    return f"{host}[{ip}]:{port}"

@@ -10,7 +10,6 @@ from typing import NamedTuple, TypeAlias
 
 from maillog.model import Cause, Outcome, Record, Relay, Scope, Unread
 from maillog.phrases import Phrases, domain_of, host_name
-from maillog.postfix.cut import is_cut
 from maillog.postfix.grammar import (
     UNRELATED,
     Phase,
@@ -23,6 +22,7 @@ from maillog.postfix.grammar import (
     read_verify_failure,
 )
 from maillog.postfix.loss import DROPPING, tells_of_loss
+from maillog.postfix.queue_events import QUEUE_ID, Activated, Expired, read_queue_event
 from maillog.scope import scope_of
 
 
@@ -56,6 +56,8 @@ class Attempt(NamedTuple):
     """The b, c and d parts of ``delays=``."""
     setup: float
     """Seconds in c and d: the attempt's session began at most so long before the line."""
+    under_way: float
+    """Seconds in b, c and d: so long before the line qmgr(8) took up the mail."""
     tls_status: TlsStatus | None
     dsn: str
     outcome: Outcome
@@ -103,12 +105,6 @@ class ProxyConnect(NamedTuple):
     peer: Peer
 
 
-class Expired(NamedTuple):
-    """The queue lifetime of a message is over."""
-
-    queue_id: str
-
-
 class ConfigurationRead(NamedTuple):
     """A reload or start of master(8)."""
 
@@ -135,6 +131,7 @@ Event: TypeAlias = (
     | HostFailure
     | LocalFault
     | ProxyConnect
+    | Activated
     | Expired
     | ConfigurationRead
     | LinesLost
@@ -154,10 +151,6 @@ _STATUS_LINE = re.compile(
 # Until 3.4, or with info_log_address_format = internal, a local part is not quoted and may hold anything: also a whole
 # line of its own. The real one then stands in what looks like the reason.
 _SECOND_LINE = re.compile(r">, relay=[^\s,]+, (?:conn_use=\d+, )?delay=[\d.]+, delays=[\d./]+, (?:tls=[^\s,]+, )?dsn=")
-# global/mail_queue.h. A short id is hexadecimal, a long one has no vowels and a z; words such as "warning" and "TLSRPT"
-# stand in the same place and have no digit.
-_LONG = "[B-DF-HJ-NP-TV-Zb-df-hj-np-tv-y]"
-_QUEUE_ID = re.compile(rf"((?=[A-Za-z]{{0,32}}\d)[0-9A-Za-z]{{5,32}}|[A-F]{{6,21}}|{_LONG}{{10,20}}z{_LONG}{{1,20}}): ")
 _HANDSHAKE = re.compile(
     r"(?P<trust>Anonymous|Untrusted|Trusted|Verified) TLS connection (?P<kind>established|reused) to "
     r"(?P<host>[^\s\[\]]{0,300})\[(?P<ip>[^\]\s]{0,300})\](?::(?P<port>\d{1,5}))?: (?P<what>.*)",
@@ -172,7 +165,6 @@ _REPLY_TO = re.compile(r" \(in reply to [^()]{1,60}\)\)?$")
 _PHRASE_MAX = 200
 _HEAD_MAX = 600  # holds the longest host name, in front of which nothing of the remote server stands
 _REFUSED = "certificate verification failed for "
-_EXPIRED = re.compile(r">, status=(?:force-)?expired, returned to sender\Z")
 _SUSPENDED = "delivery temporarily suspended: "
 
 _summary_of = Phrases(read_summary)
@@ -201,7 +193,7 @@ def read_event(record: Record) -> Event | Unread:
         case "tlsproxy":
             return _tlsproxy_event(record.text)
         case "qmgr":
-            return _qmgr_event(record.text)
+            return read_queue_event(record.text) or NOTHING
         case "master":
             return _master_event(record.text)
     return LinesLost(DROPPING in record.text) if tells_of_loss(record) else NOTHING
@@ -209,12 +201,12 @@ def read_event(record: Record) -> Event | Unread:
 
 def queue_id_of(text: str) -> str | None:
     """Return the queue id that the text begins with, if it does."""
-    found = _QUEUE_ID.match(text)
+    found = QUEUE_ID.match(text)
     return found[1] if found else None
 
 
 def _client_event(text: str, *, lmtp: bool) -> Event | Unread:
-    found = _QUEUE_ID.match(text)
+    found = QUEUE_ID.match(text)
     if found:
         return _queue_event(found[1], text[found.end() :], local=lmtp)
     return _tls_event(text)
@@ -314,6 +306,7 @@ def _attempt(queue_id: str, text: str, *, local: bool) -> Event | Unread:
         int(found["use"] or 1),
         f"{found['b']}/{found['c']}/{found['d']}",
         _seconds(found["c"]) + _seconds(found["d"]),
+        _seconds(found["b"]) + _seconds(found["c"]) + _seconds(found["d"]),
         tls_status,
         found["dsn"],
         outcome,
@@ -366,7 +359,7 @@ def _seconds(text: str) -> float:
 
 
 def _local_event(text: str) -> Event | Unread:
-    found = _QUEUE_ID.match(text)
+    found = QUEUE_ID.match(text)
     if not found or not text.startswith("to=<", found.end()):
         return NOTHING
     event = _attempt(found[1], text[found.end() :], local=True)
@@ -380,14 +373,6 @@ def _tlsproxy_event(text: str) -> Event | Unread:
         return ProxyConnect(Peer(None, found["ip"].lower(), int(found["port"])))
     # A client of postscreen(8) that showed it can do STARTTLS; it comes again with its mail (postscreen_starttls.c).
     return NOTHING if " TLS connection established from " in text else _tls_event(text)
-
-
-def _qmgr_event(text: str) -> Event:
-    """Read ``QID: from=<…>, status=expired`` (``qmgr/qmgr_active.c:qmgr_active_done_25_generic``)."""
-    found = _QUEUE_ID.match(text)
-    if found and _EXPIRED.search(text) and not is_cut(text):
-        return Expired(found[1])
-    return NOTHING
 
 
 def _master_event(text: str) -> Event:

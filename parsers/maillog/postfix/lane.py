@@ -47,7 +47,6 @@ class Lane:
         self._time_of = time_of
         self._patterns = patterns(head, only)
         self._only = only
-        self._begun = False
         self._tallies = Tallies()
         self._outbound = OutboundLane(head, self._tallies)
         self._inbound = InboundLane(head, self._tallies)
@@ -75,11 +74,10 @@ class Lane:
         could not be read, each with the reason.
         """
         unread: list[tuple[str, str]] = []
-        lines = (self._patterns.after_begin if self._begun else self._patterns.lines).findall(text, begin, end)
+        lines = self._patterns.lines.findall(text, begin, end)
         if not lines:
             return unread
         reader = self._reader()
-        self._begun = self._only is Direction.OUTBOUND and reader.outbound.whole.begun
         outbound, inbound = self._outbound, self._inbound
         time, at = self._time, self._at
         last_stamp = ""  # lines of others stood between, so the stamp is read anew
@@ -105,6 +103,7 @@ class Lane:
         """Take what qmgr(8) says when it begins with a mail."""
         if self._only is not Direction.INBOUND:
             reader.outbound.whole.begins(self._time)
+            reader.outbound.whole.takes_up(fields[MAIL], self._at)
         if self._only is Direction.OUTBOUND or (counting and self._inbound.counted(reader.inbound, self._at, fields)):
             return ()
         return self._inbound.accepted(reader.inbound, self._time, fields)

@@ -19,7 +19,7 @@ _HEAD = re.compile(
     re.MULTILINE,
 )
 # Alternatives stand by how often they come.
-# The queue id as in events._QUEUE_ID, or nothing that could be one; the line as in events._STATUS_LINE.
+# The queue id as in queue_events.QUEUE_ID, or nothing that could be one; the line as in events._STATUS_LINE.
 _SMTP = (
     r"smtp\[(\d{1,10})\]: ([AUTV][a-z]+ TLS connection .*"
     r'|(?:((?=[A-Za-z]{0,32}\d)[0-9A-Za-z]{5,32}): to=<[^@<>"\n]*@([^@<>"\n]*)>, (?:orig_to=<[^<>"\n]*>, )?'
@@ -38,7 +38,7 @@ _QMGR = (
     r"(qmgr\[\d{1,10}\]: ([0-9A-Za-z]{5,32}): from=<([^<>\n]*)>, size=\d{1,20}, nrcpt=\d{1,9} \(queue active\)(?!.))"
 )
 # As many groups that never match, for a lane of one direction.
-_NO_SMTPD, _NO_QMGR = ("(?!)" + "()" * re.compile(one).groups for one in (_SMTPD, _QMGR))
+_NO_SMTPD = "(?!)" + "()" * re.compile(_SMTPD).groups
 
 STAMP, TAG, SAID, BEGUN, CLIENT, QUEUED, MAIL, SENDER, PID, LINE, QUEUE_ID, DOMAIN, RELAY, TIMES, TLS, SENT, REPLY = (
     range(17)
@@ -77,8 +77,6 @@ class Patterns(NamedTuple):
 
     lines: re.Pattern[str]
     """Of smtp(8), smtpd(8) and qmgr(8), or of one direction, parted into fields."""
-    after_begin: re.Pattern[str]
-    """The same without what only tells that the log has begun."""
     rest: re.Pattern[str]
     """All other lines that may matter."""
 
@@ -95,6 +93,5 @@ def patterns(head: Head, only: Direction | None) -> Patterns:
     known = rf"smtpd?\[\d{{1,10}}\]: |{_QMGR}|{OTHERS}|{_SERVICES}\[\d{{1,10}}\]: "
     return Patterns(
         re.compile(rf"\n({stamp}){text}(?:{wanted[only]})", re.ASCII),
-        re.compile(rf"\n({stamp}){text}(?:{_NO_SMTPD}|{_NO_QMGR}|{_SMTP})", re.ASCII),
         re.compile(rf"\n(?!{stamp}{text}(?:{known})).+", re.ASCII),
     )

@@ -12,7 +12,8 @@ from typing import NamedTuple, TypeAlias
 from maillog.framing import message_of
 from maillog.model import Delivery, Direction, Evidence, Found, Level, Mta, Record, Relay, Result, Source, Tls
 from maillog.phrases import domain_of
-from maillog.postfix.deliveries import PostfixDeliveries, encrypted, relay_key
+from maillog.postfix.connections import relay_key
+from maillog.postfix.deliveries import PostfixDeliveries, encrypted
 from maillog.postfix.events import Attempt, Handshake, Peer, read_event
 from maillog.postfix.grammar import Summary, TlsStatus
 from maillog.postfix.lane_lines import OUTBOUND, Head

@@ -11,6 +11,7 @@ from typing import Final
 
 from maillog.counts import microseconds
 from maillog.model import JsonValue
+from maillog.postfix.activations import Activations
 from maillog.postfix.sessions import belongs
 
 # Lines with whole seconds: a session of the log's first second may have begun before it.
@@ -45,6 +46,7 @@ class Whole:
         self._lines = 0
         """Which of the seconds up to it have one: a bit each, the last bit for the latest."""
         self._missing = False
+        self._activations = Activations()
 
     def begins(self, time: datetime) -> None:
         """Note that there is a line of this time: the first one is where the log begins."""
@@ -68,6 +70,17 @@ class Whole:
             return
         self._missing = True
         self.second = 0  # so that the next line is heard in any case
+
+    def takes_up(self, queue_id: str, at: int) -> None:
+        """Note that qmgr(8) took up a mail; ``at``: microseconds since 1970."""
+        self._activations.add(queue_id, at)
+
+    def lacks(self, queue_id: str, time: datetime, seconds: float) -> bool:
+        """Tell whether it is missing that qmgr(8) took up a mail, so long before its delivery; then more is missing."""
+        if not self._activations.lacks(queue_id, microseconds(time), seconds):
+            return False
+        self.loses(time, lasting=False)
+        return True
 
     def hears(self, time: datetime) -> None:
         """Note a line of smtp(8) about a session or a delivery; find out where there must have been more of them."""
@@ -107,6 +120,7 @@ class Whole:
             "started": self._started,
             "heard": heard,
             "missing": self._missing,
+            "activations": self._activations.carry(),
         }
 
     def restore(self, state: JsonValue) -> None:
@@ -116,3 +130,4 @@ class Whole:
         self._started = list(state.get("started", ()))  # states of versions before know none
         self.second, self._lines = state.get("heard", (0, 0))
         self._missing = bool(state.get("missing", False))
+        self._activations.restore(state.get("activations", (None, 0, ())))

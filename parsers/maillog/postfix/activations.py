@@ -1,0 +1,66 @@
+"""
+Mails that qmgr(8) took up lately: the delivery of one that it did not take up shows that lines are missing.
+
+qmgr(8) writes ``QID: from=<…>, size=…, nrcpt=… (queue active)`` whenever a mail enters the active queue, before smtp(8)
+gets it. So where the log has such lines, and none for a mail that was taken up within it, something was lost since: a
+full disk, a logger that dropped lines without a word, datagrams on their way. And the TLS line may be among it.
+"""
+
+from typing import Final
+
+from maillog.model import JsonValue
+
+SECOND: Final = 1_000_000
+KEPT: Final = 20 * SECOND
+"""Microseconds. Mails that were under way for longer are not judged by this."""
+_SLACK: Final = 3 * SECOND
+"""Stamps have whole seconds, and the times of an attempt are rounded."""
+_LIMIT: Final = 10_000
+_REGULARLY: Final = 3
+"""So many mails in a row show that the log has these lines; a logger may be told to leave them out."""
+
+
+class Activations:
+    """The queue ids of the last seconds of a log, with the time of each, in microseconds since 1970."""
+
+    def __init__(self) -> None:
+        self._times: dict[str, int] = {}
+        self._since: int | None = None
+        """From when on all that is young enough is kept."""
+        self._found = 0
+
+    def add(self, queue_id: str, at: int) -> None:
+        """Note that qmgr(8) took up a mail."""
+        times = self._times
+        if self._since is None:
+            self._since = at
+        times.pop(queue_id, None)
+        times[queue_id] = at
+        while times[first := next(iter(times))] < at - KEPT - _SLACK:
+            del times[first]
+        if len(times) > _LIMIT:
+            self._since = times.pop(first)
+
+    def lacks(self, queue_id: str, at: int, seconds: float) -> bool:
+        """
+        Tell whether the line is missing that a mail was taken up, ``seconds`` before its delivery at a time.
+
+        That is told only where the lines of other mails are not missing.
+        """
+        if queue_id in self._times:
+            self._found = min(self._found + 1, _REGULARLY)
+            return False
+        begun = at - round(seconds * SECOND) - _SLACK
+        if self._since is None or begun < max(self._since, at - KEPT):
+            return False
+        regular, self._found = self._found == _REGULARLY, 0
+        return regular
+
+    def carry(self) -> JsonValue:
+        """Return the state as JSON."""
+        return [self._since, self._found, list(self._times.items())]
+
+    def restore(self, state: JsonValue) -> None:
+        """Put back what :meth:`carry` gave; raises the errors of a wrong shape."""
+        self._since, self._found, times = state
+        self._times = {str(queue_id): int(at) for queue_id, at in times}

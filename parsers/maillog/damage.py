@@ -52,6 +52,11 @@ def long_lines(piece: bytes, begin: int, end: int) -> Iterator[tuple[int, int]]:
         begin = newline + 1
 
 
-def is_merged(text: str) -> bool:
-    """Tell whether the text of a line goes on with stamp, host and program, as if it was another one."""
-    return bool(_SECOND_HEAD.search(text))
+def is_merged(text: str, within: int | None = None) -> bool:
+    """
+    Tell whether the text of a line goes on with stamp, host and program, as if it was another one.
+
+    ``within`` so many characters; None: anywhere.
+    """
+    found = _SECOND_HEAD.search(text)
+    return found is not None and (within is None or found.start() <= within)

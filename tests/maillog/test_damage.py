@@ -68,16 +68,44 @@ def test_tls_line_lost_in_a_hole() -> None:
         assert [(line.number, line.reason) for line in found.unread] == [(4, HOLE)]
 
 
-@pytest.mark.parametrize("cut", [10, 30, 60, 75])
-def test_line_that_goes_on_as_another_one(cut: int) -> None:
+CUT = {
+    "a TLS line": tls(pid=1),
+    "a delivery": to("AAAAAA0009", pid=1),
+    "another": "smtp[1]: AAAAAA0009: host x said: 450",
+}
+
+
+@pytest.mark.parametrize("what", CUT)
+@pytest.mark.parametrize("cut", [10, 30, 38, 40, 44, 55])
+def test_line_that_goes_on_as_another_one(what: str, cut: int) -> None:
     """The disk was full: a line ends in the middle, and the next one that could be written follows in it."""
     at = Clock()
     start = at("master[1]: daemon started -- version 3.7.11, configuration /etc/postfix")
-    first, second, third = at(tls(pid=1)), at(tls(OTHER, pid=2)), at(to("AAAAAA0001", OTHER, pid=2))
+    first, second, third = at(CUT[what]), at(tls(OTHER, pid=2)), at(to("AAAAAA0001", OTHER, pid=2))
     lines = [start, at(tls(pid=9)), first[:cut] + second, third, at(tls(pid=10))]
     found = read(log(*lines))
     assert [str(each.tls.security) for each in found.deliveries] == ["unknown"]
     assert [line.number for line in found.unread] == [3]
+
+
+@pytest.mark.parametrize(
+    "forged", ["Nov  3 10:00:00 mail postfix/smtp[1]: ", "2026-11-03T10:00:00Z mail x[1]: removed"]
+)
+def test_what_others_say_is_no_damage(forged: str) -> None:
+    """An address and a reply may hold what looks like another line; nobody's mail is less known for that."""
+    at = Clock()
+    start = at("master[1]: daemon started -- version 3.7.11, configuration /etc/postfix")
+    odd = [
+        at(to("AAAAAA0001", pid=1, recipient=f'"{forged}"@good.test')),
+        at(to("AAAAAA0002", pid=1, status=f"status=sent (250 ok {forged}x)")),
+        at(f"smtp[1]: AAAAAA0003: host mx.good.test[203.0.113.1] said: 450 {forged}"),
+    ]
+    found = read(
+        log(start, at(tls(pid=9)), at(tls(OTHER, pid=2)), *odd, at(to("AAAAAA0004", OTHER, pid=2)), at(tls(pid=9)))
+    )
+    said = {each.queue_id: str(each.tls.security) for each in found.deliveries}
+    assert said["AAAAAA0004"] == "encrypted"
+    assert found.unread == []
 
 
 @given(st.text("a\0\n", max_size=40))

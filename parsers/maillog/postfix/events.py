@@ -8,6 +8,7 @@ left is a phrase, and the grammar says what it means, once for each distinct phr
 import re
 from typing import NamedTuple, TypeAlias
 
+from maillog.damage import is_merged
 from maillog.model import Cause, Outcome, Record, Relay, Scope, Unread
 from maillog.phrases import Phrases, domain_of, host_name
 from maillog.postfix.grammar import (
@@ -163,6 +164,8 @@ _PROXY_CONNECT = re.compile(r"CONNECT to \[(?P<ip>[^\]\s]*)\]:(?P<port>\d{1,5})"
 _REMOTE = re.compile(r"H\[A\] (?:said|refused to talk to me|refused to start TLS): ")
 _REPLY_TO = re.compile(r" \(in reply to [^()]{1,60}\)\)?$")
 _PHRASE_MAX = 200
+_WORDS_OF_OWN = 30
+"""So far no line of smtp(8) holds text of others, but for an address."""
 _HEAD_MAX = 600  # holds the longest host name, in front of which nothing of the remote server stands
 _REFUSED = "certificate verification failed for "
 _SUSPENDED = "delivery temporarily suspended: "
@@ -207,8 +210,11 @@ def queue_id_of(text: str) -> str | None:
 
 def _client_event(text: str, *, lmtp: bool) -> Event | Unread:
     found = QUEUE_ID.match(text)
+    begin = found.end() if found else 0
+    if not text.startswith("to=<", begin) and is_merged(text, within=_WORDS_OF_OWN):
+        return Unread("a line into which another one was written")
     if found:
-        return _queue_event(found[1], text[found.end() :], local=lmtp)
+        return _queue_event(found[1], text[begin:], local=lmtp)
     return _tls_event(text)
 
 
@@ -282,13 +288,24 @@ def _reply_to(text: str) -> str:
     return "" if text.endswith(")") else " (cut off"
 
 
-def _attempt(queue_id: str, text: str, *, local: bool) -> Event | Unread:
-    found = _STATUS_LINE.match(text) or _unquoted_status_line(text)
+def _parted(text: str) -> re.Match[str] | Unread:
+    """Return the fields of a delivery line, or why they are not certain."""
+    found = _STATUS_LINE.match(text)
+    if not (found and text.endswith(")")) and is_merged(text):
+        return Unread("a delivery line into which another line was written")
+    found = found or _unquoted_status_line(text)
     if not found:
         return Unread("a delivery line that does not read to=<…>, relay=…, delay=…, delays=…, dsn=…, status=…")
-    status, reason = found["status"], found["reason"] or ""
-    if ">, " in reason and _SECOND_LINE.search(reason):
+    if ">, " in (found["reason"] or "") and _SECOND_LINE.search(found["reason"]):
         return Unread("a delivery line that can be read in two ways, because an address in it looks like such a line")
+    return found
+
+
+def _attempt(queue_id: str, text: str, *, local: bool) -> Event | Unread:
+    found = _parted(text)
+    if isinstance(found, Unread):
+        return found
+    status, reason = found["status"], found["reason"] or ""
     if status in _PROBES:
         return QueueLine(queue_id)
     outcome = _OUTCOMES.get(status)

@@ -17,7 +17,10 @@ _SLACK: Final = 3 * SECOND
 """Stamps have whole seconds, and the times of an attempt are rounded."""
 _LIMIT: Final = 10_000
 _REGULARLY: Final = 3
-"""So many mails in a row show that the log has these lines; a logger may be told to leave them out."""
+"""So many mails more than were missing show that the log has these lines; a logger may be told to leave them out."""
+_TRUST: Final = 10 * _REGULARLY
+_AGAIN: Final = 60
+"""Seconds: where the next hole comes so soon, lines are lost all the time."""
 
 
 class Activations:
@@ -28,6 +31,8 @@ class Activations:
         self._since: int | None = None
         """From when on all that is young enough is kept."""
         self._found = 0
+        self._lost: int | None = None
+        """When it was last found out that lines are missing."""
 
     def add(self, queue_id: str, at: int) -> None:
         """Note that qmgr(8) took up a mail."""
@@ -41,26 +46,30 @@ class Activations:
         if len(times) > _LIMIT:
             self._since = times.pop(first)
 
-    def lacks(self, queue_id: str, at: int, seconds: float) -> bool:
+    def lacks(self, queue_id: str, at: int, seconds: float) -> int | None:
         """
         Tell whether the line is missing that a mail was taken up, ``seconds`` before its delivery at a time.
 
-        That is told only where the lines of other mails are not missing.
+        None: it is not, or one hole that is known explains it, or the lines of other mails are missing, too. Else for
+        how many seconds from then on more must be taken to be missing.
         """
         if queue_id in self._times:
-            self._found = min(self._found + 1, _REGULARLY)
-            return False
-        begun = at - round(seconds * SECOND) - _SLACK
-        if self._since is None or begun < max(self._since, at - KEPT):
-            return False
-        regular, self._found = self._found == _REGULARLY, 0
-        return regular
+            self._found = min(self._found + 1, _TRUST)
+            return None
+        begun = at - round(seconds * SECOND)
+        if self._since is None or begun - _SLACK < max(self._since, at - KEPT):
+            return None
+        if self._found < _REGULARLY or (self._lost is not None and begun <= self._lost <= at):
+            return None
+        again = self._lost is not None and 0 <= at - self._lost <= _AGAIN * SECOND
+        self._found, self._lost = self._found - _REGULARLY, at
+        return _AGAIN if again else 0
 
     def carry(self) -> JsonValue:
         """Return the state as JSON."""
-        return [self._since, self._found, list(self._times.items())]
+        return [self._since, self._found, self._lost, list(self._times.items())]
 
     def restore(self, state: JsonValue) -> None:
         """Put back what :meth:`carry` gave; raises the errors of a wrong shape."""
-        self._since, self._found, times = state
+        self._since, self._found, self._lost, times = state
         self._times = {str(queue_id): int(at) for queue_id, at in times}

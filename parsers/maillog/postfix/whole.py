@@ -77,16 +77,17 @@ class Whole:
 
     def lacks(self, queue_id: str, time: datetime, seconds: float) -> bool:
         """Tell whether it is missing that qmgr(8) took up a mail, so long before its delivery; then more is missing."""
-        if not self._activations.lacks(queue_id, microseconds(time), seconds):
+        lasting = self._activations.lacks(queue_id, microseconds(time), seconds)
+        if lasting is None:
             return False
-        self.loses(time, lasting=False)
+        self._misses_until(time + timedelta(seconds=lasting))
         return True
 
     def hears(self, time: datetime) -> None:
         """Note a line of smtp(8) about a session or a delivery; find out where there must have been more of them."""
         if self._missing:
             self._missing = False
-            self.loses(time, lasting=False)
+            self._misses_until(time)
         second = microseconds(time) // SECOND
         silence = second - self.second
         if -_OUT_OF_ORDER < silence <= 0:
@@ -94,9 +95,14 @@ class Whole:
         if not 0 < silence < _CLOCK_SET:  # the clock was set, or services have several
             silence, self._lines = 1, 0
         elif self._is_hole(silence):
-            self.loses(time, lasting=False)
+            self._misses_until(time)
         self._lines = (self._lines << silence | 1) & ((1 << _REMEMBERED) - 1)
         self.second = second
+
+    def _misses_until(self, time: datetime) -> None:
+        """Note that lines are missing, as it seems; what the logger itself said may hold for longer."""
+        self._since = max(self._since or time, time)
+        self._started.clear()
 
     def _is_hole(self, silence: int) -> bool:
         filled = self._lines.bit_count()
@@ -130,4 +136,4 @@ class Whole:
         self._started = list(state.get("started", ()))  # states of versions before know none
         self.second, self._lines = state.get("heard", (0, 0))
         self._missing = bool(state.get("missing", False))
-        self._activations.restore(state.get("activations", (None, 0, ())))
+        self._activations.restore(state.get("activations", (None, 0, None, ())))

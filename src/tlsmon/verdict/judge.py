@@ -10,7 +10,17 @@ from tlsmon.evidence.standing import TLS_CAUSES
 from tlsmon.rollup.model import Direction
 from tlsmon.verdict.bounds import Counts, Pool, upper_bound
 from tlsmon.verdict.clients import of_clients
-from tlsmon.verdict.fates import Chances, Seen, fates, is_mail, lost_share, may_bounce, passed_over
+from tlsmon.verdict.fates import (
+    UNTOLD_ENOUGH,
+    Chances,
+    Seen,
+    fates,
+    is_mail,
+    lost_share,
+    may_bounce,
+    passed_over,
+    untold_since,
+)
 from tlsmon.verdict.known import Known, spans
 from tlsmon.verdict.model import Fates, HostCounts, Judgement, Thresholds, Verdict
 from tlsmon.verdict.words import Grounds, explain, of_worst
@@ -200,11 +210,16 @@ class _Domain:
             return Verdict.LOSES if self._decided else Verdict.UNPROVEN
         if mails and max(by_fate.delayed / mails, failing or 0.0) > thresholds.tolerated_delay:
             return Verdict.DELAYS if self._decided else Verdict.UNPROVEN
-        if self._chances.deserted_for(thresholds.tolerated_delay) or self._relies_on_others(by_fate, mails, thresholds):
+        if self._may_have_changed(thresholds) or self._relies_on_others(by_fate, mails, thresholds):
             return Verdict.UNPROVEN
         if upper is None or mails < thresholds.min_mails or upper > thresholds.max_share:
             return Verdict.UNPROVEN
         return Verdict.SAFE
+
+    def _may_have_changed(self, thresholds: Thresholds) -> bool:
+        """Whether the domain may have moved, or its server lost STARTTLS while the log did not tell."""
+        moved = self._chances.deserted_for(thresholds.tolerated_delay) is not None
+        return moved or untold_since(self._seen) >= UNTOLD_ENOUGH
 
     def _relies_on_others(self, by_fate: Fates, mails: int, thresholds: Thresholds) -> bool:
         """Whether much mail would have to go on from a host of which nobody knows that it lets it go on."""

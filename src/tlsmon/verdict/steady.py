@@ -18,6 +18,7 @@ from tlsmon.evidence.columns import Numbers, combined, distinct, starts
 from tlsmon.evidence.history import SECOND, Behaviour
 from tlsmon.evidence.model import Address
 from tlsmon.verdict.by_column import GOOD, SILENT, Keys, Rows, indexed
+from tlsmon.verdict.fates import UNTOLD_ENOUGH
 from tlsmon.verdict.known import Known
 from tlsmon.verdict.model import Fates, HostCounts, Judgement, Thresholds, Verdict
 from tlsmon.verdict.words import Tally, counted, does_not_tell, of_worst, too_few, untold
@@ -92,8 +93,16 @@ class Steady:
         with_mail = np.bincount(found.domain[self._mail], minlength=size) > 0
         port = np.array([address.port or 0 for address in found.addresses], np.int64)[found.address]
         several = self._least(port) != self._most(port)  # each port is a way of its own
-        odd = np.bincount(self._domain[(self._bound == _UNSTEADY) | several], minlength=size) > 0
+        unsteady = (self._bound == _UNSTEADY) | several | (self._untold_since() >= UNTOLD_ENOUGH)
+        odd = np.bincount(self._domain[unsteady], minlength=size) > 0
         return with_mail & ~odd
+
+    def _untold_since(self) -> Numbers:
+        """Return for each way what :func:`tlsmon.verdict.fates.untold_since` does."""
+        found, rows = self._rows.found, self._rows
+        last = self._most(np.where(rows.telling, found.last, 0))
+        unknown = self._mail & found.where(lambda kind: kind.security == "unknown") & (found.first > last[self._way])
+        return rows.sums(self._way, len(self._domain), unknown)
 
     def judgements(self, which: npt.NDArray[np.bool_]) -> Iterator[Judgement]:
         """Yield the judgements of steady domains."""

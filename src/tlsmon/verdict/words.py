@@ -9,7 +9,7 @@ from tlsmon import wording
 from tlsmon.evidence.history import Behaviour
 from tlsmon.evidence.model import Address, Standing
 from tlsmon.rollup.model import Direction
-from tlsmon.verdict.fates import Chances, Seen, out_of_reach
+from tlsmon.verdict.fates import UNTOLD_ENOUGH, Chances, Seen, out_of_reach, untold_since
 from tlsmon.verdict.model import Fates, Thresholds, Verdict
 from tlsmon.wording import count, percent
 
@@ -207,6 +207,9 @@ def _doubts(grounds: Grounds) -> Iterable[str]:
     moved_to = grounds.chances.deserted_for(grounds.thresholds.tolerated_delay)
     if moved_to is not None:
         yield f"no other MX host took mail since {grounds.name(moved_to)} appeared: the domain may have moved there"
+    untold = untold_since(grounds.seen)
+    if untold >= UNTOLD_ENOUGH:
+        yield f"of the last {count(untold, 'mail')} the log does not tell how they went"
     yield from too_few(grounds.mails, grounds.upper, grounds.thresholds)
 
 

@@ -126,3 +126,20 @@ def test_addresses_of_one_host_are_told_apart() -> None:
     assert "mx.example.com[192.0.2.99] took mail, but the log does not tell" in "; ".join(judgement.reasons)
     (judgement,) = recommend(first, "encrypt", WINDOW, Thresholds(), provider).judgements
     assert "mx.example.com took mail in clear: 4 of 4 sessions" in judgement.reasons
+
+
+@pytest.mark.parametrize(
+    ("story", "expected"),
+    [
+        ("mx=" + "e" * 400 + "?" * 5, "unproven"),
+        ("mx=" + "e" * 400 + "?" * 4, "safe"),
+        ("mx=" + "e" * 200 + "?" * 30 + "e" * 200, "safe"),
+    ],
+    ids=["may have lost STARTTLS", "too few", "known again"],
+)
+def test_the_last_mails_of_which_the_log_does_not_tell(story: str, expected: str) -> None:
+    """What a server did before says nothing of it where the log has not told of it since."""
+    for asked in (Thresholds(), Thresholds(max_share=1.0)):
+        (judgement,) = recommend(list(observations(story)), "encrypt", WINDOW, asked, provider).judgements
+        assert str(judgement.verdict) == expected
+    assert ("of the last 5 mails" in "; ".join(judgement.reasons)) == (expected == "unproven")

@@ -32,7 +32,7 @@ _RUNS: Final = {
     "watch": ("watch", "--store", "{store}", "--format", "json"),
     "backtest": ("backtest", "--store", "{store}", "--days", "3", "--horizon", "1", "--format", "json"),
     "doctor": ("doctor", "{log}", "--format", "json"),
-    "report": ("report", "--store", "{store}", "-o", "-", "--format", "json"),
+    "report": ("report", "--store", "{store}", "--max-share", "1", "-o", "-", "--format", "json"),
 }
 _WHOLE: Final = {"total", "sections[].tables[][]"}
 """Objects whose fields are described elsewhere."""

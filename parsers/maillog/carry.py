@@ -38,7 +38,7 @@ def delivery_from_json(value: JsonValue) -> Delivery:
 
 def _delivery(value: JsonValue) -> Delivery:
     # Written by us from the same types; the enum constructors reject anything else.
-    time, source, queue_id, direction, domain, relay, tls, result, level, *sender_domain = value
+    time, source, queue_id, direction, domain, relay, tls, result, level, *rest = value
     mta, host, instance = source
     mx_host, ip, port, scope = relay
     security, authentication, evidence, protocol, cipher = tls
@@ -55,5 +55,5 @@ def _delivery(value: JsonValue) -> Delivery:
         ),
         Result(Outcome(outcome), dsn, cause and Cause(cause), *earlier),  # older states do not tell
         level and Level(level),
-        *sender_domain,  # states of versions that knew no inbound mail have none
+        *rest,  # states of older versions have no sender_domain, or do not tell of the connection
     )

@@ -41,7 +41,7 @@ class Group(NamedTuple):
 
 def group_of(delivery: Delivery, hour: int) -> Group:
     """Return the group that a delivery of an hour belongs to."""
-    _, source, _, direction, domain, relay, tls, result, level, sender = delivery
+    _, source, _, direction, domain, relay, tls, result, level, sender, _ = delivery
     return Group(hour, domain, relay, tls, _without_dsn(result), source, direction, level, sender)
 
 
@@ -55,7 +55,7 @@ class Counts:
 
     def __init__(self) -> None:
         self.groups: dict[Group, list[int]] = {}
-        """How many, and when the first and the last of them were: microseconds since 1970, UTC."""
+        """How many, the first and the last (microseconds since 1970, UTC), how many with a connection of their own."""
 
     def __len__(self) -> int:
         return len(self.groups)
@@ -64,17 +64,18 @@ class Counts:
         """Add deliveries, in any order."""
         for delivery in deliveries:
             at = microseconds(delivery.time)
-            self.count(group_of(delivery, at // MICROSECONDS_PER_HOUR), 1, at, at)
+            self.count(group_of(delivery, at // MICROSECONDS_PER_HOUR), 1, at, at, 0 if delivery.reused else 1)
 
-    def count(self, group: Group, number: int, first: int, last: int) -> None:
+    def count(self, group: Group, number: int, first: int, last: int, connections: int) -> None:
         """Add some deliveries of a group."""
         span = self.groups.get(group)
         if span is None:
-            self.groups[group] = [number, first, last]
+            self.groups[group] = [number, first, last, connections]
             return
         span[0] += number
         span[1] = min(span[1], first)
         span[2] = max(span[2], last)
+        span[3] += connections
 
     def merge(self, other: "Counts") -> None:
         """Add what was counted elsewhere, and is not needed there any more."""

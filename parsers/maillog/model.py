@@ -185,6 +185,11 @@ class Delivery(NamedTuple):
     """The level in force, where the line states it (Postfix since 3.11)."""
     sender_domain: str | None = None
     """Inbound: the domain that the client claims to send for, or ``NULL_SENDER``; None where the log does not tell."""
+    reused: bool = False
+    """
+    It had no connection of its own, but went over that of an attempt before: as a further recipient of its mail, or as
+    mail over a connection that was kept open. False also where the log does not tell.
+    """
 
 
 class Record(NamedTuple):

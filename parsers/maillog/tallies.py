@@ -59,7 +59,8 @@ class Tallies:
         return counts
 
     def _close(self, tally: Tally) -> None:
-        self._counts.count(group_of(tally.alike, tally.hour), tally.number, tally.first, tally.last)
+        connections = 0 if tally.alike.reused else tally.number
+        self._counts.count(group_of(tally.alike, tally.hour), tally.number, tally.first, tally.last, connections)
 
 
 def bounded(memory: dict[Key, Value]) -> dict[Key, Value]:

@@ -226,6 +226,7 @@ class Session:
             tls=self._tls is not None,
             protocol=self._tls.version() if self._tls else None,
             cipher=cipher[0] if cipher else None,
+            session=self._number,
         )
 
 

@@ -142,6 +142,16 @@ def test_the_filter_hop_is_never_traffic() -> None:
     assert hops[Scope.LOOPBACK] > 300
 
 
+def connections(log: Path, truth: Path) -> tuple[Counter[str | None], Counter[str | None]]:
+    """Return over how many connections mail was accepted, by address: as the reader says, and as the receivers saw."""
+    said = Counter(
+        delivery.relay.ip
+        for delivery in read_deliveries(str(log))
+        if delivery.result.outcome is Outcome.SENT and not delivery.reused
+    )
+    return said, Counter(ip for ip, _, _ in {(row.mx_ip, row.mx_port, row.session) for row in read_truth(truth)})
+
+
 @pytest.mark.lab
 @pytest.mark.parametrize(
     "name", ["postfix-3.7", "postfix-3.7-tlsproxy", "postfix-3.11", "postfix-3.11-loglevel0", "exim-4.96", "exim-4.100"]
@@ -158,3 +168,6 @@ def test_live_run(name: str, tmp_path: Path) -> None:
     said = Counter(one.said for one in checked)
     assert said["unlogged"] <= len(checked) / 100
     assert min(said["encrypted"], said["plaintext"]) > 50
+    counted, seen = connections(result.log, result.truth)
+    assert {ip: number for ip, number in counted.items() if ip in seen and number > seen[ip]} == {}
+    assert 0.9 * seen.total() < counted.total() <= seen.total()

@@ -25,6 +25,8 @@ class Accepted:
     tls: bool
     protocol: str | None
     cipher: str | None
+    session: int | None = None
+    """Number of the connection, of those to this address; None in samples of before it was noted."""
 
 
 def write_truth(row: Accepted, path: Path) -> None:

@@ -41,8 +41,13 @@ def observations(world: World, traffic: Iterable[Mail], mta: str = "postfix") ->
             one = observation(world, mail, attempt, mta)
             key = (one[:10], one.earlier)
             old = added.get(key)
-            added[key] = one if old is None else old._replace(attempts=old.attempts + 1, last=max(old.last, one.last))
+            added[key] = one if old is None else _both(old, one)
     return list(added.values())
+
+
+def _both(one: Observation, other: Observation) -> Observation:
+    connections = one.connections + other.connections
+    return one._replace(attempts=one.attempts + 1, connections=connections, last=max(one.last, other.last))
 
 
 def observation(world: World, mail: Mail, attempt: Attempt, mta: str = "postfix") -> Observation:
@@ -65,6 +70,7 @@ def observation(world: World, mail: Mail, attempt: Attempt, mta: str = "postfix"
         outcome,
         cause,
         None,
+        1,
         1,
         time,
         time,

@@ -49,6 +49,7 @@ from maillog.exim.runs import (
     address_key,
     barred_before,
     failed_beside,
+    goes_on,
     graver,
     host_key,
     of_connection,
@@ -206,7 +207,7 @@ class EximDeliveries:
         if run.failed and said.result.outcome is not Outcome.BOUNCED:
             said = replace(said, result=said.result._replace(earlier=failed_beside(run, said.relay.ip)))
         run.open = False
-        run.held.append(Held(self._birth(flag), time, said, flag is Flag.CUT_THROUGH))
+        run.held.append(Held(self._birth(flag), time, said, flag is Flag.CUT_THROUGH, goes_on(run, said)))
         decided = self._cipher_logging(flag, said.route, time)
         if len(run.held) > HELD_LIMIT:
             decided += self._give_up(queue_id, whole=False)

@@ -44,6 +44,19 @@ class _Came(NamedTuple):
     """It shows that ciphers are logged."""
 
 
+class _Sent(NamedTuple):
+    """Mails of which the lines say the same."""
+
+    first: Tally
+    further: Tally
+    """Those that went over the connection of one before."""
+
+    @classmethod
+    def of(cls, delivery: Delivery) -> "_Sent":
+        """Return tallies of what is like a delivery."""
+        return cls(*(Tally(delivery._replace(reused=reused)) for reused in (False, True)))
+
+
 class EximLane:
     """The lane of one head."""
 
@@ -68,7 +81,7 @@ class EximLane:
         self._patterns = patterns(head)
         self._attempts: dict[str, Attempt] = {}
         self._said: dict[tuple[str, str], Said] = {}
-        self._sent: dict[Said, Tally] = {}
+        self._sent: dict[Said, _Sent] = {}
         self._came: dict[tuple[str, str, str, str], _Came] = {}
         self._version: Version | None = None
         self._time = datetime.min.replace(tzinfo=UTC)
@@ -160,12 +173,12 @@ class EximLane:
     def _sent_at_once(self, deliveries: EximDeliveries, fields: _Fields, found: list[Delivery]) -> bool:
         """Count a mail that was sent to one recipient and completed in the next line; tell whether it is one."""
         said = self._said_in(deliveries, fields)
-        tally = self._sent.get(said) if said else None
-        decided = deliveries.sent_at_once(fields[5], said, self._time) if said and tally else None
-        if tally is None or decided is None:
+        alike = self._sent.get(said) if said else None
+        decided = deliveries.sent_at_once(fields[5], said, self._time) if said and alike else None
+        if said is None or alike is None or decided is None:
             return False
         found += decided
-        self._tallies.add(tally, microseconds(self._time))
+        self._tallies.add(alike.further if said.route.continued else alike.first, microseconds(self._time))
         return True
 
     def _completed(self, deliveries: EximDeliveries, queue_id: str, found: list[Delivery], *, counting: bool) -> None:
@@ -175,15 +188,15 @@ class EximLane:
         if run is None:
             return
         said = run.said if counting else None
-        tally = self._sent.get(said) if said else None
+        alike = self._sent.get(said) if said else None
         ciphers = deliveries.ciphers
-        if tally is None or said is None or not all(ciphers.surely(said, held.time) for held in run.held):
+        if alike is None or said is None or not all(ciphers.surely(said, held.time) for held in run.held):
             found += deliveries.finish(queue_id)
             return
         del deliveries.runs[queue_id]
         for held in run.held:
             ciphers.seen(said, held.time)
-            self._tallies.add(tally, microseconds(held.time))
+            self._tallies.add(alike.further if held.reused else alike.first, microseconds(held.time))
 
     def _arrived(
         self, deliveries: EximDeliveries, queue_id: str, came: _Came, found: list[Delivery], *, counting: bool
@@ -216,7 +229,7 @@ class EximLane:
             self._forget()
         said = self._said[domain, block] = deliveries.said(attempt, Result(Outcome.SENT))
         if said.tls.security is not Security.PLAINTEXT:  # which other lines decide
-            self._sent[said] = Tally(Held(0, self._time, said).delivery(deliveries.source, ""))
+            self._sent[said] = _Sent.of(Held(0, self._time, said).delivery(deliveries.source, ""))
         return said
 
     def _attempt_of(self, domain: str, block: str, text: str) -> Attempt | None:

@@ -35,11 +35,16 @@ class Held(NamedTuple):
     time: datetime
     said: Said
     cut_through: bool = False
+    reused: bool = False
+    """It went over the connection of a delivery before."""
 
     def delivery(self, source: Source, queue_id: str) -> Delivery:
         """Return the delivery as its line says it."""
         said = self.said
-        return Delivery(self.time, source, queue_id, Direction.OUTBOUND, said.domain, said.relay, said.tls, said.result)
+        return Delivery(
+            self.time, source, queue_id, Direction.OUTBOUND, said.domain, said.relay, said.tls, said.result,
+            reused=self.reused,
+        )  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -78,6 +83,18 @@ class Run:
             return None
         said = held[0].said
         return said if len(held) == 1 or all(other.said is said for other in held) else None
+
+
+def goes_on(run: Run, said: Said) -> bool:
+    """
+    Tell whether a delivery went over a connection that was used before.
+
+    Such a one is kept open for further messages (the asterisk behind ``H=``), or it is that of another recipient of
+    this message. Of those only the ones that were sent are marked (``->``), so whatever follows a line about the same
+    host is taken for the same connection: there may be more than are counted, never fewer.
+    """
+    before = run.held[-1].said.relay.ip if run.held else None
+    return said.route.continued or (before is not None and before == said.relay.ip)
 
 
 def failed_beside(run: Run, ip: str | None) -> str | None:
@@ -214,4 +231,4 @@ def _held_from_json(born: int, transport: str | None, value: JsonValue, *marks: 
     cut_through, continued, named, stranger = list(marks) + list(older)
     route = Route(transport, relay, continued=continued, named=named, stranger=stranger)
     said = Said(delivery.recipient_domain, route, relay, delivery.tls, delivery.result)
-    return Held(born, delivery.time, said, cut_through)
+    return Held(born, delivery.time, said, cut_through, delivery.reused)

@@ -187,7 +187,8 @@ class PostfixDeliveries:
         earlier = None if event.outcome is Outcome.BOUNCED else process.failed_beside(event.relay.ip)
         result = Result(event.outcome, event.dsn, self._cause(process, event), earlier)
         level = event.tls_status.level if event.tls_status else None
-        delivery = self._delivery(record, event, tls, result, level)
+        reused = process.reuses(event, microseconds(record.time))
+        delivery = self._delivery(record, event, tls, result, level)._replace(reused=reused)
         self._note_queue(event, delivery)
         if event.reason and event.reason.ends_session:
             process.session = None

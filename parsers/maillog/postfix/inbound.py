@@ -90,6 +90,8 @@ class Mail:
     """It came in clear only if TLS logging was on."""
     accepted: bool = False
     sender_domain: str | None = None
+    reused: bool = False
+    """It was not the first one in its session."""
 
 
 @dataclass(slots=True)
@@ -178,7 +180,8 @@ class Inbound:
         else:
             session.mails.append(queue_id)
         self.mails.pop(queue_id, None)
-        self.mails[queue_id] = Mail(time, instance, client, scope, server.born, tls)
+        self.mails[queue_id] = Mail(time, instance, client, scope, server.born, tls, reused=session.used)
+        session.used = True
         if len(self.mails) > MAILS_LIMIT:
             del self.mails[next(iter(self.mails))]
 
@@ -306,6 +309,7 @@ class Inbound:
             tls,
             result,
             sender_domain=mail.sender_domain,
+            reused=mail.reused,
         )
 
     def _service(self, instance: str | None) -> Service | None:
@@ -381,7 +385,7 @@ def _judged(server: Server, session: ServerSession, said: Disconnected | None) -
 
 def _mail_to_json(mail: Mail) -> JsonValue:
     where = [mail.time.isoformat(), mail.instance, mail.client, mail.scope, mail.born]
-    return [where, mail.tls, mail.silent, mail.accepted, mail.sender_domain]
+    return [where, mail.tls, mail.silent, mail.accepted, mail.sender_domain, mail.reused]
 
 
 def _mail_from_json(where: JsonValue, tls: JsonValue, *rest: JsonValue) -> Mail:

@@ -26,7 +26,7 @@ from maillog.postfix.smtpd_events import (
 )
 from maillog.tallies import Tallies, Tally, bounded
 
-_Alike: TypeAlias = tuple[str, Client, Tls | None, Scope | None, str | None]
+_Alike: TypeAlias = tuple[str, Client, Tls | None, Scope | None, str | None, bool]
 
 
 class InboundLane:
@@ -91,7 +91,7 @@ class InboundLane:
         begun = microseconds(mail.time)
         if not 0 <= at - begun <= MICROSECONDS_PER_HOUR:
             return False
-        alike = (fields[SENDER], mail.client, mail.tls, mail.scope, mail.instance)
+        alike = (fields[SENDER], mail.client, mail.tls, mail.scope, mail.instance, mail.reused)
         tally = self._accepted.get(alike)
         if tally is None:
             mail.sender_domain = domain_of(alike[0]) if alike[0] else NULL_SENDER

@@ -45,7 +45,7 @@ class _Sent(Tally):
         """Key of the relay if the lines state their TLS."""
 
 
-_Alike: TypeAlias = tuple[str, str, str, str, Summary]
+_Alike: TypeAlias = tuple[str, str, str, str, Summary, bool]
 
 
 class OutboundLane:
@@ -124,8 +124,9 @@ class OutboundLane:
             or deliveries.queue.holds(queue_id)
         ):
             return None
-        alike = (domain, name, sent, tls, session.summary)
-        tally = self._sent.get(alike) or self._new_tally(*alike)
+        told = queue_id, session.peer and session.peer.ip, times, at
+        alike = (domain, name, sent, tls, session.summary, process.goes_on(*told))
+        tally = self._sent.get(alike) or self._new_tally(alike)
         if tally is None or tally.peer != session.peer:
             return None
         if at // SECOND != deliveries.whole.second:
@@ -134,12 +135,14 @@ class OutboundLane:
         if process.queue_id != queue_id:
             process.queue_id, process.trouble, process.failed = queue_id, None, []
         session.queue_id, session.times, session.answer = queue_id, times, reply[1:]
+        process.told = told
         if tally.stated is not None:
             deliveries.connections.opened(tally.stated, time, encrypted=True)
         return tally
 
-    def _new_tally(self, domain: str, name: str, sent: str, tls: str, summary: Summary) -> _Sent | None:
+    def _new_tally(self, alike: _Alike) -> _Sent | None:
         """Return the tally of phrases that are known; None where one is new, or says something that is not common."""
+        domain, name, sent, tls, summary, reused = alike
         relay, end = self._relays.get(name), self._ends.get((sent, tls))
         if relay is None or end is None:
             return None
@@ -149,9 +152,9 @@ class OutboundLane:
         said = encrypted(summary, Evidence.STATED if status else Evidence.CORRELATED, status)
         like = Delivery(
             _ANY_TIME, self._source, "", Direction.OUTBOUND, self._domains[domain], relay,
-            self._same.setdefault(said, said), result, status and status.level,
+            self._same.setdefault(said, said), result, status and status.level, reused=reused,
         )  # fmt: skip
-        tally = bounded(self._sent)[domain, name, sent, tls, summary] = _Sent(like, stated=status is not None)
+        tally = bounded(self._sent)[alike] = _Sent(like, stated=status is not None)
         return tally
 
     # --- what is not common -----------------------------------------------------------------------------------------

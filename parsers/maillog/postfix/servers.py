@@ -39,6 +39,8 @@ class ServerSession:
     """A sender was rejected for a reason that the log gives."""
     mails: list[str] = field(default_factory=list)
     """Queue ids of which it is not known yet what they came over."""
+    used: bool = False
+    """A mail has begun in it."""
 
 
 @dataclass(slots=True)
@@ -138,6 +140,7 @@ def _to_json(server: Server) -> JsonValue:
         session.failed,
         session.rejected,
         session.mails,
+        session.used,
     ]
     return [server.born, server.seen.isoformat(), held, server.starttls, server.doubtful_birth]
 

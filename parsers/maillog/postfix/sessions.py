@@ -123,6 +123,8 @@ class Process:
     seen_at_sweep: int = 0
     sweeps: int = 0
     """How many sweeps found that it had written nothing since the one before."""
+    told: tuple[str, str | None, str, int] | None = None
+    """Of the last status line: queue id, address of the host, delays and time, see :meth:`goes_on`."""
 
     def inherit(self, other: "Process") -> None:
         """
@@ -150,6 +152,25 @@ class Process:
     def fails(self, ip: str | None) -> None:
         """Note that a host failed: in the present request, or in the one that is named next."""
         self.unclaimed = [*self.unclaimed, ip or "?"][:FAILED_LIMIT]
+
+    def goes_on(self, queue_id: str, ip: str | None, times: str, time: int) -> bool:
+        """
+        Tell whether a status line is of a further recipient in the transaction that the one before told of.
+
+        Recipients of one transaction share the b and c delays. Another request for the same mail that agrees in both
+        is taken for the same: so there may be more connections than are counted, never fewer.
+        """
+        told = self.told
+        if told is None or told[0] != queue_id or told[1] != ip or time - told[3] > LATER_SLACK:
+            return False
+        return _request_of(told[2]) == _request_of(times)
+
+    def reuses(self, attempt: Attempt, time: int) -> bool:
+        """Tell whether an attempt went over a connection that was used before; note what its line tells."""
+        told = attempt.queue_id, attempt.relay.ip, attempt.times, time
+        goes_on = self.goes_on(*told)
+        self.told = told
+        return goes_on or attempt.connection_use > 1
 
     def failed_beside(self, ip: str | None) -> str | None:
         """Return which other hosts than this one failed in the request, as :class:`maillog.model.Result` has it."""
@@ -318,6 +339,7 @@ def _process_from_json(value: JsonValue) -> Process:
         | {
             "session": session,
             "trouble": Cause(value["trouble"]) if value.get("trouble") else None,
+            "told": tuple(value["told"]) if value.get("told") else None,
         }
     )
 

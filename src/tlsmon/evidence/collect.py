@@ -6,6 +6,7 @@ from typing import Final
 from tlsmon.evidence.columns import Columns, columns
 from tlsmon.evidence.model import Observation
 from tlsmon.rollup.model import Direction
+from tlsmon.store.schema import CONNECTIONS
 from tlsmon.store.table import NAME, Table
 from tlsmon.store.values import moment, values
 
@@ -43,10 +44,12 @@ def observed(table: Table, since: datetime, until: datetime, direction: Directio
     where = f"{_TRAFFIC[direction]} AND hour >= {_moment(since)} AND hour < {_moment(until)}"
     found = table.query(
         f"""
-        SELECT {_CODED}, mx_port, hour, count, "first", "last" FROM (
-            SELECT {_KEYS}, hour, count, "first", "last" FROM {NAME} WHERE NOT provisional AND {where}
+        SELECT {_CODED}, mx_port, hour, count, connections, "first", "last" FROM (
+            SELECT {_KEYS}, hour, count, {CONNECTIONS} AS connections, "first", "last" FROM {NAME}
+            WHERE NOT provisional AND {where}
             UNION ALL
-            SELECT {_KEYS}, hour, CAST(SUM(count) AS BIGINT), "first", "last" FROM {NAME} WHERE provisional AND {where}
+            SELECT {_KEYS}, hour, CAST(SUM(count) AS BIGINT), CAST(SUM({CONNECTIONS}) AS BIGINT), "first", "last"
+            FROM {NAME} WHERE provisional AND {where}
             GROUP BY {_KEYS}, hour, "first", "last" HAVING SUM(count) <> 0
         )
         """  # noqa: S608, own names and times only

@@ -38,6 +38,7 @@ class Columns(NamedTuple):
     address: Numbers
     kind: Numbers
     attempts: Numbers
+    connections: Numbers
     first: Numbers
     """Microseconds since 1970, UTC."""
     last: Numbers
@@ -58,7 +59,7 @@ class Columns(NamedTuple):
     def observations(self, rows: Numbers | npt.NDArray[np.bool_] | slice = slice(None)) -> list[Observation]:
         """Return some of the attempts, or all, as values. Equal texts, addresses and senders are one object."""
         domains, addresses = self.domains, self.addresses
-        words, rest = [kind[2:10] for kind in self.kinds], [kind[13:] for kind in self.kinds]
+        words, rest = [kind[2:10] for kind in self.kinds], [kind[14:] for kind in self.kinds]
         return [
             Observation._make((domains[domain], addresses[address], *words[kind], *size, *rest[kind]))
             for domain, address, kind, *size in zip(*(column[rows].tolist() for column in self[3:]), strict=True)
@@ -75,6 +76,7 @@ class Columns(NamedTuple):
             address=self.address[equal],
             kind=self.kind[equal],
             attempts=np.bincount(where, self.attempts, len(equal)).astype(np.int64),
+            connections=np.bincount(where, self.connections, len(equal)).astype(np.int64),
             first=first,
             last=last,
         )
@@ -98,7 +100,7 @@ def columns(found: pa.Table, direction: Direction) -> Columns:
         domain,
         address,
         kind,
-        *(numbers(found[name]) for name in ("count", "first", "last")),
+        *(numbers(found[name]) for name in ("count", "connections", "first", "last")),
     )
     return _by_day(rows, numbers(found["hour"]))
 
@@ -107,7 +109,7 @@ def _kind(direction: Direction, mta: str, host: str | None, instance: str | None
     *rest, earlier = words
     failed = frozenset(earlier.split(",")) if earlier else frozenset()
     nowhere = Address("", None, None)
-    return Observation._make(("", nowhere, Sender(mta, host, instance), *rest, 0, 0, 0, failed, direction))
+    return Observation._make(("", nowhere, Sender(mta, host, instance), *rest, 0, 0, 0, 0, failed, direction))
 
 
 def together(parts: Sequence[tuple[Numbers, Sequence[Any]]]) -> tuple[Numbers, list[tuple[Any, ...]]]:

@@ -22,6 +22,7 @@ class Sessions(NamedTuple):
 
     good: bool
     number: int
+    """0: mail that went over the connections of others."""
     first: int
     last: int
 
@@ -53,7 +54,7 @@ class Behaviour(NamedTuple):
 
 def behaviour(sessions: Iterable[Sessions]) -> Behaviour:
     """Return how the address behaves now, from its sessions in any order."""
-    now = list(sessions)
+    now = _own(sessions)
     good, bad = _count(now, good=True), _count(now, good=False)
     since = None
     while (change := _change(now)) is not None:
@@ -61,6 +62,25 @@ def behaviour(sessions: Iterable[Sessions]) -> Behaviour:
         since = change.time
     good_now, bad_now = _count(now, good=True), _count(now, good=False)
     return Behaviour(good_now, bad_now, since, good - good_now, bad - bad_now)
+
+
+def _own(sessions: Iterable[Sessions]) -> list[Sessions]:
+    """
+    Return the sessions without those that had no connection; of a kind of which none had, there was one at the end.
+
+    Of a single one that stands for a while it is not known when it began: a good one early, a bad one late.
+    """
+    every = list(sessions)
+    found = [item for item in every if item.number]
+    for kind in {item.good for item in every} - {item.good for item in found}:
+        latest = max((item for item in every if item.good is kind), key=lambda item: item.last)
+        found.append(Sessions(kind, 1, latest.last, latest.last))
+    return [_moment(item) if item.number == 1 else item for item in found]
+
+
+def _moment(item: Sessions) -> Sessions:
+    time = item.first if item.good else item.last
+    return item._replace(first=time, last=time)
 
 
 def _change(sessions: Sequence[Sessions]) -> Change | None:

@@ -41,6 +41,8 @@ class Observation(NamedTuple):
     cause: str | None
     level: str | None
     attempts: int
+    connections: int
+    """How many there were for them; 0 where all went over connections of other attempts."""
     first: int
     last: int
     earlier: frozenset[str] = frozenset()

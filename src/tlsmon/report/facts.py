@@ -15,7 +15,7 @@ import numpy as np
 
 from tlsmon.evidence import collect, recall
 from tlsmon.evidence.columns import Columns
-from tlsmon.evidence.history import Sessions, behaviour
+from tlsmon.evidence.history import behaviour
 from tlsmon.evidence.looks import Looks
 from tlsmon.evidence.model import Observation, Standing
 from tlsmon.provider import provider
@@ -231,7 +231,7 @@ def _failing(found: Columns, asked: Asked) -> dict[str, tuple[FailingHost, ...]]
 
 def _failing_host(host: str, items: Sequence[Seen]) -> FailingHost:
     bad = [item for item, standing in items if standing is Standing.BAD]
-    known = behaviour([Sessions(what is Standing.GOOD, item.attempts, item.first, item.last) for item, what in items])
+    known = behaviour(item.sessions for item in items)
     changed = known.since if known.since is not None and known.bad else None
     return FailingHost(
         host,

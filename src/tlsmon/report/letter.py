@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from tlsmon.evidence.history import Sessions, behaviour
+from tlsmon.evidence.history import behaviour
 from tlsmon.evidence.model import Observation, Standing
 from tlsmon.report.words import name
 from tlsmon.verdict.fates import Seen
@@ -155,18 +155,13 @@ def _host(host: str, items: Sequence[Seen]) -> Host:
         Episode(cause, sum(o.attempts for o in those), min(o.first for o in those), max(o.last for o in those))
         for cause, those in causes.items()
     )
-    sessions = [
-        Sessions(item.standing is Standing.GOOD, o.attempts, o.first, o.last)
-        for item in items
-        for o in [item.observation]
-    ]
     return Host(
         host,
         tuple(sorted({item.observation.address.ip for item in items if item.observation.address.ip})),
         sum(item.attempts for item in good),
         max((item.last for item in good), default=None),
         tuple(sorted(episodes, key=lambda one: -one.last)),
-        bool(causes) and behaviour(sessions).bad > 0,
+        bool(causes) and behaviour(item.sessions for item in items).bad > 0,
     )
 
 

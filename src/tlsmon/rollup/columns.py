@@ -50,5 +50,6 @@ def columns_of(counts: Counts) -> dict[str, Column]:
         columns.update((name, Column(part, numbers)) for name, part in zip(names, parts, strict=True) if name)
     columns["provisional"] = Column.of([False] * len(hours))
     spans = zip(*counts.groups.values(), strict=True)
-    columns.update((name, Column(part)) for name, part in zip(("count", "first", "last"), spans, strict=True))
+    names = "count", "first", "last", "connections"
+    columns.update((name, Column(part)) for name, part in zip(names, spans, strict=True))
     return columns

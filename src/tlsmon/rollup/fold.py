@@ -90,8 +90,12 @@ def settled(rows: Iterable[Row]) -> list[Row]:
 
 def _cancelled(rows: Iterable[Row]) -> list[Row]:
     """Add up provisional rows with the same key, first and last; drop what adds up to nothing."""
-    counts: dict[tuple[Key, int, int], int] = {}
-    for key, (count, first, last) in rows:
-        identity = (key, first, last)
-        counts[identity] = counts.get(identity, 0) + count
-    return [Row(key, Span(count, first, last)) for (key, first, last), count in counts.items() if count]
+    sums: dict[tuple[Key, int, int], tuple[int, int]] = {}
+    for key, (number, first, last, connections) in rows:
+        before = sums.get((key, first, last), (0, 0))
+        sums[key, first, last] = before[0] + number, before[1] + connections
+    return [
+        Row(key, Span(number, first, last, connections))
+        for (key, first, last), (number, connections) in sums.items()
+        if number or connections
+    ]

@@ -42,20 +42,27 @@ class Key(NamedTuple):
 
 class Span(NamedTuple):
     """
-    How many deliveries, and when the first and the last of them were: microseconds since 1970, UTC.
+    How many deliveries, when the first and the last of them were, and over how many connections they went.
 
-    Spans add: the sum is associative and commutative.
+    Times are microseconds since 1970, UTC. Spans add: the sum is associative and commutative.
     """
 
     deliveries: int
     """The column ``count``."""
     first: int
     last: int
+    connections: int
+    """Deliveries that went over a connection of one before have none of their own."""
 
     def __add__(self, other: object) -> "Span":
         if not isinstance(other, Span):
             return NotImplemented
-        return Span(self.deliveries + other.deliveries, min(self.first, other.first), max(self.last, other.last))
+        return Span(
+            self.deliveries + other.deliveries,
+            min(self.first, other.first),
+            max(self.last, other.last),
+            self.connections + other.connections,
+        )
 
 
 class Row(NamedTuple):
@@ -66,5 +73,6 @@ class Row(NamedTuple):
 
 
 def withdrawn(row: Row) -> Row:
-    """Return the row that takes back a provisional row: the same key, first and last, the count negated."""
-    return row._replace(span=row.span._replace(deliveries=-row.span.deliveries))
+    """Return the row that takes back a provisional row: the same key, first and last, the numbers negated."""
+    span = row.span
+    return row._replace(span=span._replace(deliveries=-span.deliveries, connections=-span.connections))

@@ -101,5 +101,10 @@ def _bookmark(document: Any) -> Bookmark:
         tuple(Mark(*mark) for mark in document["marks"]),
         Totals(*document["totals"]),
         document["carry"],
-        tuple(Row(Key(*key), Span(*span)) for key, span in document["held"]),
+        tuple(Row(Key(*key), _span(*span)) for key, span in document["held"]),
     )
+
+
+def _span(deliveries: int, first: int, last: int, connections: int | None = None) -> Span:
+    # Older versions did not count connections, and what is null in their rows counts as one for each delivery.
+    return Span(deliveries, first, last, deliveries if connections is None else connections)

@@ -4,7 +4,7 @@ from typing import Final
 
 import pandas as pd
 
-from tlsmon.store.schema import COLUMNS, KEY_COLUMNS, Kind
+from tlsmon.store.schema import COLUMNS, CONNECTIONS, KEY_COLUMNS, Kind
 from tlsmon.store.table import NAME, Table
 
 DTYPES: Final = {
@@ -16,13 +16,15 @@ DTYPES: Final = {
 }
 
 _KEYS: Final = ", ".join(f'"{column.name}"' for column in KEY_COLUMNS if column.name != "provisional")
+_COUNT: Final = "CAST(SUM(count) AS BIGINT) AS count"
 _TIMES: Final = 'MIN("first") AS "first", MAX("last") AS "last"'
+_CONNECTIONS: Final = "CAST(SUM(connections) AS BIGINT) AS connections"
 
 SETTLED: Final = f"""
-    SELECT {_KEYS}, CAST(SUM(count) AS BIGINT) AS count, {_TIMES} FROM (
-        SELECT {_KEYS}, count, "first", "last" FROM {NAME} WHERE NOT provisional
+    SELECT {_KEYS}, {_COUNT}, {_TIMES}, {_CONNECTIONS} FROM (
+        SELECT {_KEYS}, count, "first", "last", {CONNECTIONS} AS connections FROM {NAME} WHERE NOT provisional
         UNION ALL
-        SELECT {_KEYS}, SUM(count) AS count, "first", "last" FROM {NAME} WHERE provisional
+        SELECT {_KEYS}, {_COUNT}, "first", "last", SUM({CONNECTIONS}) AS connections FROM {NAME} WHERE provisional
         GROUP BY {_KEYS}, "first", "last" HAVING SUM(count) <> 0
     ) GROUP BY {_KEYS} ORDER BY {_KEYS}
 """  # noqa: S608, own column names only

@@ -3,7 +3,8 @@ The columns of the table.
 
 The one definition that the Arrow schema, the page in the documentation and the types of DataFrames derive from.
 
-History of the schema: version 1, the first; version 2 has ``sender_domain``, for mail that comes in, and ``earlier``.
+History of the schema: version 1, the first; version 2 has ``sender_domain``, for mail that comes in, and ``earlier``;
+version 3 has ``connections``.
 """
 
 from enum import StrEnum
@@ -11,11 +12,11 @@ from typing import Final, NamedTuple
 
 from tlsmon.rollup.model import Key
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Raised whenever older programs would misread the table. Kept in the table's own metadata."""
 
-ADDED: Final = ("sender_domain", "earlier")
-"""Columns of text that version 1 did not have."""
+ADDED: Final = {"sender_domain": "string", "earlier": "string", "connections": "long"}
+"""Columns that some older version did not have, with their types in Delta's words."""
 
 VERSION_PROPERTY: Final = "tlsmon.schemaVersion"
 
@@ -118,7 +119,16 @@ COLUMNS: Final = (
     Column("count", Kind.INTEGER, "How many attempts; negative where a provisional row is taken back.", nullable=False),
     Column("first", Kind.TIME, "When the first of them ended.", nullable=False),
     Column("last", Kind.TIME, "When the last of them ended.", nullable=False),
+    Column(
+        "connections",
+        Kind.INTEGER,
+        "How many of them had a connection of their own. The others were further recipients of a mail, or went over a "
+        "connection that was kept open. Null: written before there was this column; then it counts as `count`.",
+    ),
 )
+
+CONNECTIONS: Final = "COALESCE(connections, count)"
+"""In SQL: the connections of a row, of whichever version. What was not counted is taken for one each."""
 
 KEY_COLUMNS: Final = tuple(column for column in COLUMNS if column.name in Key._fields)
 

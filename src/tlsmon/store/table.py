@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from deltalake import (
@@ -55,6 +56,8 @@ _COMPACTION = "tlsmon.compactionBegan"
 _COMPACTION_SECONDS = 600
 """Within which a compaction is left to whoever began one. No correctness depends on it, nor on the machines' clocks."""
 
+_SQL_TYPES = {"string": "VARCHAR", "long": "BIGINT"}
+
 _DESCRIPTION = "Deliveries and their TLS outcome by hour, written by tlsmon; docs/store.md explains the columns."
 
 
@@ -66,8 +69,8 @@ class Layout(NamedTuple):
     description: str
     version_property: str
     version: int
-    added: tuple[str, ...] = ()
-    """Columns that tables of older versions lack; they are null there until the table is written again."""
+    added: Mapping[str, str] = MappingProxyType({})
+    """Columns that tables of older versions lack, with their types; they are null in the rows of then."""
 
 
 def _columns() -> "pa.Schema":
@@ -178,7 +181,7 @@ class Table:
         """Return what a SQL statement (DataFusion) about the table ``rows`` gives. Raises StoreError."""
         missing = self._missing()
         name = f"written_{NAME}" if missing else NAME
-        nothing = ", ".join(f"CAST(NULL AS VARCHAR) AS {column}" for column in missing)
+        nothing = ", ".join(f"CAST(NULL AS {_SQL_TYPES[kind]}) AS {column}" for column, kind in missing.items())
         whole = f"WITH {NAME} AS (SELECT *, {nothing} FROM {name}) {sql}" if missing else sql  # noqa: S608, own names
         with explained(self.location):
             answer = QueryBuilder().register(name, self._table).execute(whole)
@@ -186,10 +189,10 @@ class Table:
 
             return pa.RecordBatchReader.from_stream(answer).read_all()  # pa.table() would import pandas
 
-    def _missing(self) -> list[str]:
-        """Return the columns that the table lacks because it is of an older version."""
+    def _missing(self) -> dict[str, str]:
+        """Return the columns that the table lacks because it is of an older version, with their types."""
         there = {field.name for field in self._table.schema().fields}
-        return [column for column in self._layout.added if column not in there]
+        return {column: kind for column, kind in self._layout.added.items() if column not in there}
 
     def bring_up_to_date(self) -> None:
         """Give a table of an older version the columns that it lacks. Raises StoreError."""
@@ -207,7 +210,7 @@ class Table:
         missing = self._missing()
         if missing:
             # Nobody is kept from reading: the new column is null in all rows that there are.
-            fields = [Field(column, PrimitiveType("string"), nullable=True) for column in missing]
+            fields = [Field(column, PrimitiveType(kind), nullable=True) for column, kind in missing.items()]
             self._table.alter.add_columns(fields)
         if _version(self._table, self._layout) != self._layout.version:
             properties = {self._layout.version_property: str(self._layout.version)}

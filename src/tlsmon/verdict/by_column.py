@@ -58,7 +58,7 @@ class Rows(NamedTuple):
     def sessions(self, codes: Numbers, which: npt.NDArray[np.bool_]) -> dict[int, list[Sessions]]:
         """Return attempts by code as the history of addresses takes them."""
         found: dict[int, list[Sessions]] = defaultdict(list)
-        columns = (codes, self.standing == GOOD, self.found.attempts, self.found.first, self.found.last)
+        columns = (codes, self.standing == GOOD, self.found.connections, self.found.first, self.found.last)
         for code, *size in zip(*(column[which].tolist() for column in columns), strict=True):
             found[code].append(Sessions(*size))
         return found
@@ -129,13 +129,13 @@ def _ends_badly(rows: Rows, provider: Numbers, which: Numbers) -> npt.NDArray[np
     """
     Tell of which providers, given their attempts, more than half of the sessions may be bad after a change; few are.
 
-    Whatever the change is: of good sessions that ended after it at least one counts, and of bad ones at most all (see
-    ``_since`` in :mod:`tlsmon.evidence.history`). So it is enough to count back from the end.
+    Whatever the change is: of several good sessions that ended after it at least one counts, and of bad ones at most
+    all (see ``_since`` in :mod:`tlsmon.evidence.history`). So it is enough to count back from the end.
     """
     which = which[np.lexsort((-rows.found.last[which], provider[which]))]
-    whose, last, attempts = provider[which], rows.found.last[which], rows.found.attempts[which]
-    sure = (attempts > 1) | (rows.found.first[which] == last)
-    lead = np.cumsum(np.where(rows.standing[which] == BAD, attempts, -1 * sure))
+    whose, last, number = provider[which], rows.found.last[which], rows.found.connections[which]
+    sure = (number > 1) | ((number == 1) & (rows.found.first[which] == last))
+    lead = np.cumsum(np.where(rows.standing[which] == BAD, number, -1 * sure))
     before = np.concatenate(([0], lead))[np.searchsorted(whose, whose)]
     complete = np.append((np.diff(whose) != 0) | (np.diff(last) != 0), True)[: len(which)]
     found = np.zeros(len(rows.providers), np.bool_)
@@ -214,10 +214,11 @@ def known_of(rows: Rows, by: Keys, not_offering: frozenset[str]) -> tuple[Known,
 
 def _behaviours(rows: Rows, by: Keys) -> list[Behaviour | None]:
     size = len(by.address)
-    good = rows.sums(by.key, size, rows.standing == GOOD)
-    bad = np.bincount(by.key[rows.standing == BAD], minlength=size) > 0
-    found = [Behaviour(number, 0, None) if number else None for number in good.tolist()]
-    for key, sessions in rows.sessions(by.key, rows.telling & bad[by.key]).items():
+    good, bad = (rows.standing == what for what in (GOOD, BAD))
+    any_good, any_bad = (np.bincount(by.key[which], minlength=size) > 0 for which in (good, bad))
+    number = np.maximum(np.bincount(by.key[good], rows.found.connections[good], size).astype(np.int64), any_good)
+    found = [Behaviour(sessions, 0, None) if sessions else None for sessions in number.tolist()]
+    for key, sessions in rows.sessions(by.key, rows.telling & any_bad[by.key]).items():
         found[key] = behaviour(sessions)
     return found
 

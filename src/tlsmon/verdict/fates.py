@@ -12,7 +12,7 @@ from math import prod
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from tlsmon.evidence.history import SECOND, Behaviour
+from tlsmon.evidence.history import SECOND, Behaviour, Sessions
 from tlsmon.evidence.model import Address, Observation, Standing
 from tlsmon.evidence.standing import TLS_CAUSES
 from tlsmon.rollup.model import Direction
@@ -34,6 +34,12 @@ class Seen(NamedTuple):
 
     observation: Observation
     standing: Standing
+
+    @property
+    def sessions(self) -> Sessions:
+        """Return it as the history of an address takes it: one session for each connection."""
+        size = self.observation
+        return Sessions(self.standing is Standing.GOOD, size.connections, size.first, size.last)
 
 
 class Chances(NamedTuple):
@@ -106,7 +112,7 @@ def in_use(seen: Sequence[Seen]) -> set[Address]:
     for use in uses:
         total[use.address] = total.get(use.address, 0) + use.number
         last[use.address] = max(last.get(use.address, 0), use.last)
-    return {address for address in total if not _gone(address, total[address], last[address], uses)}
+    return {address for address in total if not _gone(address, max(total[address], 1), last[address], uses)}
 
 
 class _Use(NamedTuple):
@@ -119,17 +125,17 @@ class _Use(NamedTuple):
 
 
 def _uses(seen: Iterable[Seen]) -> list[_Use]:
-    """Count choices of an address: a mail to several recipients chooses once, so attempts of one second are one."""
-    moments: set[tuple[Address, int]] = set()
+    """Count choices of an address: one for each connection, and those of one second are one."""
+    moments: dict[tuple[Address, int], int] = {}
     uses = []
     for found, _ in seen:
         first, last = found.first // SECOND, found.last // SECOND
+        number = min(found.connections, last - first + 1)
         if first != last:
-            uses.append(_Use(found.address, min(found.attempts, last - first + 1), first, last))
-        elif (found.address, first) not in moments:
-            moments.add((found.address, first))
-            uses.append(_Use(found.address, 1, first, first))
-    return uses
+            uses.append(_Use(found.address, number, first, last))
+        else:
+            moments[found.address, first] = max(number, moments.get((found.address, first), 0))
+    return [*uses, *(_Use(address, number, time, time) for (address, time), number in moments.items())]
 
 
 def _gone(address: Address, taken: int, last: int, uses: Sequence[_Use]) -> bool:
@@ -144,7 +150,7 @@ def _after(use: _Use, time: int) -> int:
     """Return how many of the choices were after a time; those around it count as evenly spread."""
     if use.first > time:
         return use.number
-    if use.last <= time:
+    if use.last <= time or not use.number:
         return 0
     spread = (use.last - time) / (use.last - use.first)
     return max(round(use.number * spread), 1)

@@ -36,11 +36,9 @@ class Change(NamedTuple):
 def hold(seen: Iterable[Seen], provider_of: ProviderOf) -> str | None:
     """Return why every verdict is to be held, or None."""
     sessions: dict[str, list[Sessions]] = defaultdict(list)
-    for observation, what in seen:
-        if what in (Standing.GOOD, Standing.BAD):
-            good = what is Standing.GOOD
-            size = Sessions(good, observation.attempts, observation.first, observation.last)
-            sessions[provider_of(observation.address.host)].append(size)
+    for item in seen:
+        if item.standing in (Standing.GOOD, Standing.BAD):
+            sessions[provider_of(item.observation.address.host)].append(item.sessions)
     return of_sessions(sessions, [max(item.last for item in items) for items in sessions.values()])
 
 

@@ -49,13 +49,11 @@ def known_of(
     """Return what attempts of one direction, with their standing at the level, show of the addresses together."""
     pooled = level in POOLED_LEVELS
     sessions: dict[Hashable, list[Sessions]] = defaultdict(list)
-    for observation, what in items:
-        if what in (Standing.GOOD, Standing.BAD):
-            address = observation.address
-            key: Hashable = address if pooled else (observation.domain, address)
-            sessions[key].append(
-                Sessions(what is Standing.GOOD, observation.attempts, observation.first, observation.last)
-            )
+    for item in items:
+        if item.standing in (Standing.GOOD, Standing.BAD):
+            address = item.observation.address
+            key: Hashable = address if pooled else (item.observation.domain, address)
+            sessions[key].append(item.sessions)
     behaviours = {key: behaviour(items) for key, items in sessions.items()}
     pools = pools_of(behaviours, provider_of) if pooled else {}
     failed: dict[str, int] = defaultdict(int)
@@ -117,4 +115,5 @@ def _together(one: Seen, other: Seen) -> Seen:
     """Return the attempts of two observations of an address as one; only how many and when still tells something."""
     a, b = one.observation, other.observation
     first, last = min(a.first, b.first), max(a.last, b.last)
-    return one._replace(observation=a._replace(attempts=a.attempts + b.attempts, first=first, last=last))
+    attempts, connections = a.attempts + b.attempts, a.connections + b.connections
+    return one._replace(observation=a._replace(attempts=attempts, connections=connections, first=first, last=last))

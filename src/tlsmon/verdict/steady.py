@@ -36,6 +36,7 @@ class Way(NamedTuple):
     """The mail of one domain from one sender; as columns, of all."""
 
     mails: Any
+    connections: Any
     accepted: Any
     """By the level; of the others the log does not tell."""
     hosts: Any
@@ -167,7 +168,7 @@ class Steady:
         if way.accepted < way.mails:
             yield untold(way.mails - way.accepted)
         if verdict is Verdict.UNPROVEN and upper is not None:
-            yield from too_few(way.mails, upper, asked)
+            yield from too_few(way.mails, way.connections, upper, asked)
 
     def _ways(self) -> Way:
         found, rows, size = self._rows.found, self._rows, len(self._domain)
@@ -175,6 +176,7 @@ class Steady:
         met, _, _ = distinct(combined([(self._way[mail], size), (host[mail], len(rows.hosts))]))
         return Way(
             rows.sums(self._way, size, mail),
+            np.bincount(self._way[mail], found.connections[mail], size).astype(np.int64),
             rows.sums(self._way, size, mail & (rows.standing == GOOD)),
             np.bincount(met // max(len(rows.hosts), 1), minlength=size),
             self._least(np.where(mail, found.first, _NEVER)),

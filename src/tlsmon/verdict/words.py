@@ -210,12 +210,14 @@ def _doubts(grounds: Grounds) -> Iterable[str]:
     untold = untold_since(grounds.seen)
     if untold >= UNTOLD_ENOUGH:
         yield f"of the last {count(untold, 'mail')} the log does not tell how they went"
-    yield from too_few(grounds.mails, grounds.upper, grounds.thresholds)
+    connections = sum(item.observation.connections for item in grounds.mail)
+    yield from too_few(grounds.mails, connections, grounds.upper, grounds.thresholds)
 
 
-def too_few(mails: int, upper: float, thresholds: Thresholds) -> Iterable[str]:
-    """Say where there was too little mail for the certainty that is asked for."""
+def too_few(mails: int, connections: int, upper: float, thresholds: Thresholds) -> Iterable[str]:
+    """Say where there was too little mail, or over too few connections, for the certainty that is asked for."""
     if mails < thresholds.min_mails:
         yield f"fewer than {count(thresholds.min_mails, 'mail')}"
     elif upper > thresholds.max_share:
-        yield f"too few to be sure of {percent(thresholds.max_share)}"
+        over = f"{count(mails, 'mail')} over {count(max(connections, 1), 'connection')} are "
+        yield f"{over if connections < mails else ''}too few to be sure of {percent(thresholds.max_share)}"

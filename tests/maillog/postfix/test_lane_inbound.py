@@ -18,6 +18,9 @@ _SUMMARIES = (
     "a protocol that nobody knows",
 )
 
+_SMTP = "postfix/smtp[11]: connect to mx1.a.example[198.51.100.1]:25: Connection refused"
+"""Of this program's line a lane is made."""
+
 
 def test_the_common_inbound_lines_take_the_lane(monkeypatch: pytest.MonkeyPatch) -> None:
     """What clients have in common is read once, and a process is looked for once, whatever the number of mails."""
@@ -32,7 +35,7 @@ def test_the_common_inbound_lines_take_the_lane(monkeypatch: pytest.MonkeyPatch)
             "postfix/smtpd[21]: disconnect from a.example[192.0.2.1] ehlo=2 starttls=1 mail=1 commands=5",
         )
     ]
-    texts.insert(0, "postfix/smtp[11]: connect to mx1.a.example[198.51.100.1]:25: Connection refused")  # of a lane
+    texts.insert(0, _SMTP)
     asked: list[str] = []
 
     def noted(text: str) -> ServerEvent:
@@ -50,6 +53,16 @@ def test_the_common_inbound_lines_take_the_lane(monkeypatch: pytest.MonkeyPatch)
     assert [span[0] for span in counts.groups.values()] == [9]
     assert unread == []
     assert asked == ["server", *(text.partition(": ")[2] for text in (*texts[1:4], texts[5]))]
+
+
+def test_several_mails_of_a_session() -> None:
+    """Only the first of them came over a connection of its own; the lane counts them apart."""
+    mails = [
+        text for number in (0, 1, 2) for text in (_session[2].replace("A1", f"A{number + 1}"), _queued[3 * number])
+    ]
+    lines = [Line(1, "mail", text) for text in [_SMTP, *[*_session[:2], *mails, _session[3]] * 2]]
+    counts, _, _ = counted(log_of(lines, iso=False), [])
+    assert [(number, connections) for number, _, _, connections in counts.groups.values()] == [(6, 2)]
 
 
 # Few processes, clients and mails, sessions from their beginning to their end.

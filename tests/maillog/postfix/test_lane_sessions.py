@@ -121,5 +121,5 @@ def test_a_tally_knows_the_first_and_the_last() -> None:
     tallies, tally, hour = Tallies(), Tally(like), MICROSECONDS_PER_HOUR
     for at in (5, 3, hour + 1, 9):
         tallies.add(tally, at)
-    assert tallies.take().groups == {group_of(like, 0): [3, 3, 9], group_of(like, 1): [1, hour + 1, hour + 1]}
+    assert tallies.take().groups == {group_of(like, 0): [3, 3, 9, 3], group_of(like, 1): [1, hour + 1, hour + 1, 1]}
     assert not tallies.take().groups

@@ -21,7 +21,7 @@ def daily(domain: str, story: str) -> Iterator[Observation]:
     for number, letter in enumerate(story):
         for item in observations(f"a={letter}", domain):
             noon = MONDAY + number * DAY + DAY // 2
-            yield item._replace(attempts=10, first=noon, last=noon)
+            yield item._replace(attempts=10, connections=10, first=noon, last=noon)
 
 
 @pytest.fixture

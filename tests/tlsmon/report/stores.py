@@ -49,7 +49,7 @@ def row(item: Observation) -> Row:
         provisional=False,
         earlier=",".join(sorted(item.earlier)) or None,
     )
-    return Row(key, Span(item.attempts, item.first, item.last))
+    return Row(key, Span(item.attempts, item.first, item.last, item.connections))
 
 
 def _observations(world: World, a_day: int, seed: int) -> Iterator[Observation]:

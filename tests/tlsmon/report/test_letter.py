@@ -104,7 +104,7 @@ def test_our_own_fault_is_not_theirs(tmp_path: Path) -> None:
     def week(domain: str) -> list[Observation]:
         mails = list(observations("a=eeeeeep", domain))
         return [
-            item._replace(attempts=20, first=item.first + number * day, last=item.last + number * day)
+            item._replace(attempts=20, connections=20, first=item.first + number * day, last=item.last + number * day)
             for number, item in enumerate(mails)
         ]
 

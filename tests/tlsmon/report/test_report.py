@@ -49,6 +49,7 @@ def sent(domain: str, day: float, number: int = 1, security: str = "encrypted", 
         None,
         None,
         number,
+        number,
         at,
         at,
     )

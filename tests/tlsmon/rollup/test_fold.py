@@ -94,7 +94,7 @@ def test_an_hour_is_utc() -> None:
     delivery = Delivery(time, source, "x", Direction.OUTBOUND, None, relay, ENCRYPTED, Result(Outcome.SENT))
     (row,) = rows([delivery])
     assert microseconds(datetime(2026, 11, 20, 0, 0, tzinfo=UTC)) == row.key.hour
-    assert Span(1, microseconds(time), microseconds(time)) == row.span
+    assert Span(1, microseconds(time), microseconds(time), 1) == row.span
 
 
 def test_microseconds_are_exact() -> None:

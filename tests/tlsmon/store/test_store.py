@@ -3,6 +3,7 @@
 import string
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from threading import Barrier
@@ -13,7 +14,8 @@ from deltalake import DeltaTable, write_deltalake
 from tests.tlsmon.logs import contents, day, encrypted, ingest, silent
 
 from tlsmon.errors import TlsmonError
-from tlsmon.rollup.model import Key, Span
+from tlsmon.evidence.collect import observed
+from tlsmon.rollup.model import Key, Row, Span
 from tlsmon.store import frame, schema
 from tlsmon.store.arrow import SCHEMA, rows_of, table_of
 from tlsmon.store.bookmark import Bookmark, Mark, Totals
@@ -56,7 +58,7 @@ def test_newer_schema_is_refused(tmp_path: Path) -> None:
     DeltaTable.create(
         tmp_path / "store", SCHEMA, configuration={schema.VERSION_PROPERTY: "99"}, raise_if_key_not_exists=False
     )
-    with pytest.raises(StoreError, match=r"written by a newer tlsmon \(schema 99; this version reads 2\)") as caught:
+    with pytest.raises(StoreError, match=r"written by a newer tlsmon \(schema 99; this version reads 3\)") as caught:
         Table.open(str(tmp_path / "store"))
     assert caught.value.hint == "Update tlsmon on this machine."
 
@@ -76,6 +78,24 @@ def test_older_table_gets_new_columns(tmp_path: Path) -> None:
     number = sum(row.span.deliveries for row in rows)
     assert found.to_pylist() == [{"earlier": "192.0.2.1", "n": number}, {"earlier": None, "n": number}]
     assert set(frame.deliveries(Table.open(place))["earlier"].dropna()) == {"192.0.2.1"}
+
+
+def test_connections_of_older_rows(tmp_path: Path) -> None:
+    """Version 2 did not count connections: there was one for each attempt, as far as is known."""
+    (tmp_path / "mail.log").write_bytes(day(50))
+    ingest(tmp_path / "whole", tmp_path / "mail.log")
+    rows = [row._replace(span=row.span._replace(connections=1)) for row in contents(tmp_path / "whole")]
+    place = str(tmp_path / "store")
+    old = SCHEMA.remove(SCHEMA.get_field_index("connections"))
+    DeltaTable.create(place, old, configuration={schema.VERSION_PROPERTY: "2"}, raise_if_key_not_exists=False)
+    write_deltalake(place, table_of(rows).drop_columns(["connections"]), mode="append")
+    number = sum(row.span.deliveries for row in rows)
+    assert frame.deliveries(Table.open(place))["connections"].sum() == number
+    Table.open_or_create(place).append(rows, {})
+    assert Table.open(place).query("SELECT SUM(connections) AS n FROM rows").to_pylist() == [{"n": len(rows)}]
+    assert frame.deliveries(Table.open(place))["connections"].sum() == number + len(rows)
+    seen = observed(Table.open(place), datetime(2020, 1, 1, tzinfo=UTC), datetime(2030, 1, 1, tzinfo=UTC))
+    assert (seen.attempts.sum(), seen.connections.sum()) == (2 * number, number + len(rows))
 
 
 def _commit(place: str) -> None:
@@ -259,6 +279,17 @@ def test_bookmark_survives_its_document() -> None:
     assert Bookmark.from_bytes(bookmark.to_bytes()) == bookmark
     with pytest.raises(TlsmonError, match="this version of tlsmon cannot read"):
         Bookmark.from_bytes(b'{"format": 99}')
+
+
+def test_bookmark_of_an_older_version(tmp_path: Path) -> None:
+    """Its provisional rows have no number of connections; what takes them back is what they count as."""
+    (tmp_path / "mail.log").write_bytes(day(1))
+    ingest(tmp_path / "store", tmp_path / "mail.log")
+    key = contents(tmp_path / "store")[0].key
+    bookmark = Bookmark(7, held=(Row(key, Span(3, 1, 2, 1)),))
+    older = bookmark.to_bytes().replace(b"[3,1,2,1]", b"[3,1,2]")
+    assert Bookmark.from_bytes(bookmark.to_bytes()) == bookmark
+    assert Bookmark.from_bytes(older).held == (Row(key, Span(3, 1, 2, 3)),)
 
 
 def test_frame_has_the_types_of_the_schema(tmp_path: Path) -> None:

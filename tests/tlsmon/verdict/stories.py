@@ -74,6 +74,7 @@ def _observation(domain: str, address: Address, sender: Sender, letter: str, min
         cause,
         None,
         1,
+        1,
         time,
         time,
         earlier=_EARLIER.get(letter, frozenset()),
@@ -85,8 +86,12 @@ def columns_of(every: Iterable[Observation]) -> Columns:
     found = list(every)
     domains, domain = _coded([item.domain for item in found])
     addresses, address = _coded([item.address for item in found])
-    sizes = [np.array(column, np.int64) for column in zip(*((i.attempts, i.first, i.last) for i in found), strict=True)]
+    sizes = [np.array(column, np.int64) for column in zip(*(_size_of(i) for i in found), strict=True)]
     return Columns(domains, addresses, found, domain, address, np.arange(len(found)), *sizes)
+
+
+def _size_of(item: Observation) -> tuple[int, int, int, int]:
+    return item.attempts, item.connections, item.first, item.last
 
 
 def _coded(values: Sequence[_Value]) -> tuple[list[_Value], Numbers]:

@@ -62,6 +62,25 @@ def test_sessions_that_may_have_been_before_a_change_do_not_count_for_it() -> No
     assert behaviour([*sessions, later]) == Behaviour(13, 0, 60 * MINUTE, 99, 100)
 
 
+def test_without_a_connection() -> None:
+    """Mail that went over the connections of others counts for nothing; where there is nothing else, there was one."""
+    assert behaviour([_good(0, 0, 9), _good(4, 0, 9)]) == Behaviour(4, 0, None)
+    assert behaviour([_good(0, 0, 9), _good(0, 5, 20)]) == Behaviour(1, 0, None)
+    assert behaviour([_good(3, 0, 9), _bad(0, 5, 20)]) == Behaviour(3, 1, None)
+
+
+def test_a_single_connection_that_stands_for_a_while() -> None:
+    """It may have begun at any time: a good one counts as early, a bad one as late."""
+    bad = [_bad(1, time * MINUTE, time * MINUTE) for time in range(8)]
+    assert behaviour([*bad, *(_good(1, time * MINUTE, (9 + time) * MINUTE) for time in range(8))]) == Behaviour(
+        8, 8, None
+    )
+    assert behaviour([*bad, *(_good(1, time * MINUTE, time * MINUTE) for time in range(9, 17))]).since == 9 * MINUTE
+    good = [_good(1, time * MINUTE, time * MINUTE) for time in range(9, 17)]
+    found = behaviour([*good, *(_bad(1, time * MINUTE, (20 + time) * MINUTE) for time in range(8))])
+    assert found == Behaviour(0, 8, 20 * MINUTE, 8, 0)
+
+
 def test_a_host_that_lost_starttls_and_had_it_once_more() -> None:
     """It is judged by what it does since, also where the good sessions reach a little beyond."""
     sessions = [_good(101, 0, 55 * MINUTE), _bad(60, 30 * MINUTE, 59 * MINUTE)]

@@ -53,8 +53,8 @@ def test_order_does_not_matter(story: str, level: str, random: Random) -> None:
 @given(STORIES, LEVELS, st.integers(2, 5))
 def test_rows_may_be_finer(story: str, level: str, parts: int) -> None:
     """The same attempts of the same moment in finer rows are judged alike."""
-    coarse = [item._replace(attempts=parts * item.attempts) for item in observations(story)]
-    fine = [item._replace(attempts=1) for item in coarse for _ in range(item.attempts)]
+    coarse = [item._replace(attempts=parts, connections=parts) for item in observations(story)]
+    fine = [item._replace(attempts=1, connections=1) for item in coarse for _ in range(parts)]
     assert judged(fine, level) == judged(coarse, level)
 
 

@@ -56,7 +56,7 @@ TEXTS = (
     *("recipient_domain", "sender_domain", "mx_host", "mx_ip", "mta", "host", "instance", "security", "authentication"),
     *("protocol", "cipher", "outcome", "cause", "level", "earlier"),
 )
-NUMBERS = ("mx_port", "hour", "count", "first", "last")
+NUMBERS = ("mx_port", "hour", "count", "connections", "first", "last")
 
 
 class Story:
@@ -82,7 +82,9 @@ class Story:
             hour = int(START.timestamp()) * 1_000_000 + (day * 24 + self._random.randrange(24)) * HOUR
             first = hour + self._random.randrange(HOUR)
             last = min(first + self._random.choice([0, 1_000, HOUR]), hour + HOUR - 1)
-            size = {"hour": hour, "count": self._random.choice([1, 2, 40, 3_000]), "first": first, "last": last}
+            number = self._random.choice([1, 2, 40, 3_000])
+            connections = self._random.choice([number, number, number, 0, 1, number // 2])
+            size = {"hour": hour, "count": number, "connections": connections, "first": first, "last": last}
             yield self._row(self._random.choice(domains), day) | size
 
     def _row(self, domain: str, day: int) -> dict[str, Any]:
@@ -100,6 +102,7 @@ class Story:
 def rows_of(every: list[dict[str, Any]]) -> Columns:
     """Return the columns of a window."""
     words = {name: pa.array([row.get(name) for row in every], pa.string()) for name in TEXTS}
+    every = [{"connections": row["count"]} | row for row in every]
     numbers = {name: pa.array([row.get(name) for row in every], pa.int64()) for name in NUMBERS}
     return columns(pa.table(words | numbers), Direction.OUTBOUND)
 

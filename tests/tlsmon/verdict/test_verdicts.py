@@ -111,7 +111,7 @@ def test_recipients_of_one_mail_are_one_choice_of_an_address() -> None:
     """An address is not gone for a few mails to many recipients that happened to go to the other one."""
     items = list(observations("a=eee... b=...pp"))
     (judgement,) = recommend(items, "encrypt", WINDOW, Thresholds(max_share=1.0), provider).judgements
-    several = [item._replace(attempts=20) for item in items]
+    several = [item._replace(attempts=20, connections=20) for item in items]
     (of_several,) = recommend(several, "encrypt", WINDOW, Thresholds(max_share=1.0), provider).judgements
     assert judgement.fates == Fates(delivered=3, rerouted=2)
     assert of_several.fates == Fates(delivered=60, rerouted=40)

@@ -148,9 +148,15 @@ def missing(item: Judgement, thresholds: Thresholds) -> str:
         return f"the log does not tell of {item.fates.unknown:,} of {mails(item.mails)}"
     if item.fates.affected:
         return "what the other MX hosts would do: the log does not tell"
-    more = max(_needed(thresholds) - item.fates.delivered, thresholds.min_mails - item.mails)
+    return _too_little(item, thresholds)
+
+
+def _too_little(item: Judgement, thresholds: Thresholds) -> str:
+    if item.mails < thresholds.min_mails:
+        return count(thresholds.min_mails - item.mails, "more mail")
+    more = _needed(thresholds) - item.connections
     if more > 0:
-        return f"up to {count(more, 'more mail')} that the level accepts"
+        return f"up to {count(more, 'more connection')} that the level accepts"
     upper = "" if item.affected_upper_bound is None else f" ({percent(item.affected_upper_bound)} may fail)"
     return f"more mail after the failures that were seen{upper}"
 

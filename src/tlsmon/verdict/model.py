@@ -87,6 +87,8 @@ class Judgement(NamedTuple):
     verdict: Verdict
     mails: int
     """Mails that were delivered, or lost for TLS, within the window."""
+    connections: int
+    """Of their own; the others went over connections of mail before."""
     encrypted: int
     plaintext: int
     unknown: int

@@ -54,6 +54,7 @@ class Total(NamedTuple):
     ways: Any
     """How many of them tell."""
     mails: Any
+    connections: Any
     accepted: Any
     last: Any
     bound: Any
@@ -122,8 +123,8 @@ class Steady:
         domain = self._domain[telling[begin]]
         alone = np.bincount(self._domain, minlength=len(self._rows.found.domains))[domain] == 1
         asked = np.where(alone, self._thresholds.min_mails, 0)
-        mails, accepted, bound, last = (
-            column[telling] for column in (ways.mails, ways.accepted, ways.bound, ways.last)
+        mails, connections, accepted, bound, last = (
+            column[telling] for column in (ways.mails, ways.connections, ways.accepted, ways.bound, ways.last)
         )
         # What is not told is a bound of more than 1.
         proven = (mails >= np.repeat(asked, size)) & (bound <= min(self._thresholds.max_share, 1.0))
@@ -133,6 +134,7 @@ class Steady:
             domain,
             size,
             np.add.reduceat(mails, begin),
+            np.add.reduceat(connections, begin),
             np.add.reduceat(accepted, begin),
             np.maximum.reduceat(last, begin),
             np.maximum.reduceat(bound, begin),
@@ -149,6 +151,7 @@ class Steady:
             self._rows.found.domains[total.domain],
             verdict if total.mails >= self._thresholds.min_mails else Verdict.UNPROVEN,
             total.mails,
+            total.connections,
             encrypted,
             plaintext,
             unknown,

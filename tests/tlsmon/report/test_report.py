@@ -225,7 +225,7 @@ def test_gaps(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("story", "words"),
     [
-        ("a=eeeee", "up to 294 more mails that the level accepts"),
+        ("a=eeeee", "up to 294 more connections that the level accepts"),
         ("a=?????", "the log does not tell of 5 of 5 mails"),
     ],
 )
@@ -235,6 +235,14 @@ def test_missing_evidence(story: str, words: str, tmp_path: Path) -> None:
     (item,) = api.open(str(tmp_path)).recommend().judgements
     assert item.verdict is Verdict.UNPROVEN
     assert domains.missing(item, api.Thresholds()) == words
+
+
+def test_missing_evidence_of_a_big_mailing(tmp_path: Path) -> None:
+    """A mail to thousands shows once that TLS is there; more of it is not what lacks."""
+    filled(tmp_path, [item._replace(attempts=2_000) for item in observations("a=eeeee")])
+    (item,) = api.open(str(tmp_path)).recommend().judgements
+    assert domains.missing(item, api.Thresholds()) == "up to 294 more connections that the level accepts"
+    assert domains.missing(item, api.Thresholds(min_mails=20_000)) == "10,000 more mails"
 
 
 def test_hostile_names_are_escaped(tmp_path: Path) -> None:

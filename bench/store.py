@@ -80,6 +80,7 @@ def _day(known: World, draw: "np.random.Generator", begin: datetime, rows: int) 
     failed = draw.random(rows) < 0.03
     reporter = draw.integers(0, 4, rows)
     old = host % 11 == 0
+    number = draw.geometric(0.3, rows)
 
     def pick(condition: "np.ndarray", yes: str | None, no: str | None) -> pa.Array:
         return pc.if_else(pa.array(condition), pa.scalar(yes, pa.string()), pa.scalar(no, pa.string()))
@@ -104,9 +105,10 @@ def _day(known: World, draw: "np.random.Generator", begin: datetime, rows: int) 
         "cause": pick(failed, "unrelated", None),
         "level": pick(old, None, "may"),
         "provisional": np.zeros(rows, bool),
-        "count": draw.geometric(0.3, rows),
+        "count": number,
         "first": at,
         "last": at + draw.integers(0, HOUR // 2, rows),
+        "connections": np.minimum(number, draw.geometric(0.3, rows)),
     }
     return pa.Table.from_arrays([_array(field, columns.get(field.name), rows) for field in SCHEMA], schema=SCHEMA)
 

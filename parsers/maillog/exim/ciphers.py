@@ -12,6 +12,10 @@ further messages on a connection without TLS). Such a cipher comes without DN=.
 ``fallback_hosts``, all versions write the first one's X=, CV= and DN= on the line of the other one if that took the
 mail in clear (``deliver.c:par_read_pipe`` overwrites them only with what a session has; seen with 4.96). No line tells
 that it was so. But such a host takes mail in clear whenever the others were down, and shows certificates of strangers.
+
+*Of the session before.* Where a host breaks off after the handshake, as one does that wants a client certificate, it
+gets the mail in clear on a second connection. With cutthrough the line has the first one's X= and DN= all the same
+(``verify.c:do_callout``, "callout unencrypted to"; seen with 4.96 and 4.100.1).
 """
 
 from datetime import datetime
@@ -49,6 +53,10 @@ class Ciphers:
         """Note a line without any sign of TLS."""
         self._hosts.was_clear(delivery.relay.ip or "", delivery.time)
 
+    def was_left(self, ip: str, time: datetime) -> None:
+        """Note that a callout or cutthrough went on in clear with a host, after TLS with it had failed."""
+        self._hosts.was_left(ip, time)
+
     def surely(self, said: Said, time: datetime) -> bool:
         """
         Tell whether the only line, or the like lines, of a message to one host show the state of their own session.
@@ -73,6 +81,8 @@ class Ciphers:
     def judged(self, delivery: Delivery, held: Held, *, own: bool) -> Delivery:
         """Return a delivery whose line has X=. ``own``: no process can have had another connection's at hand."""
         said, ip = held.said, delivery.relay.ip or ""
+        if held.cut_through and self._hosts.is_left(ip, delivery.time):
+            return delivery._replace(tls=UNKNOWN)
         alone = held.cut_through or said.route.named or self._before_proxies or own
         if alone and (held.cut_through or self.surely(said, delivery.time)):
             self.seen(said, delivery.time)

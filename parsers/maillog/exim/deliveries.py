@@ -245,6 +245,10 @@ class EximDeliveries:
             self._run(queue_id).unread = True
 
     def _note(self, event: HostNote) -> None:
+        if event.note.kind is NoteKind.CALLOUT_CLEAR:
+            self.ciphers.was_left(event.ip or "", self._clock)
+        if not event.queue_id:
+            return
         run = self._run(event.queue_id)
         run.open = True
         if event.note.barred:

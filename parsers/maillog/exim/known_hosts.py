@@ -52,6 +52,8 @@ class KnownHosts:
         """Whose certificate was shown last, where it was not the host's own."""
         self._several: dict[str, int] = {}
         """Hosts that showed certificates of several strangers."""
+        self._left: dict[str, int] = {}
+        """Hosts with which a callout went on in clear after TLS had failed."""
 
     def was_encrypted(self, ip: str, time: datetime) -> None:
         """Note a session that was surely encrypted."""
@@ -67,6 +69,14 @@ class KnownHosts:
             _remember(self._several, ip, microseconds(time))
         _remember(self._strangers, ip, stranger)
 
+    def was_left(self, ip: str, time: datetime) -> None:
+        """Note that a callout went on in clear after TLS had failed."""
+        _remember(self._left, ip, microseconds(time))
+
+    def is_left(self, ip: str, time: datetime) -> bool:
+        """Tell whether a callout lately went on in clear after TLS had failed."""
+        return _lately(self._left, ip, time)
+
     def is_encrypted(self, ip: str, time: datetime) -> bool:
         """Tell whether the host did TLS lately, and never took mail in clear lately."""
         return _lately(self._encrypted, ip, time) and not _lately(self._clear, ip, time)
@@ -79,13 +89,13 @@ class KnownHosts:
 
     def carry(self) -> JsonValue:
         """Return the state as JSON."""
-        return [self._encrypted.copy(), self._clear.copy(), self._strangers.copy(), self._several.copy()]
+        return [dict(one) for one in (self._encrypted, self._clear, self._strangers, self._several, self._left)]
 
     def restore(self, state: JsonValue) -> None:
         """Put back what :meth:`carry` gave; raises the errors of a wrong shape."""
-        encrypted, clear, strangers, several = [*state, {}, {}][:4]  # older states know no strangers
+        encrypted, clear, strangers, several, left = [*state, {}, {}, {}][:5]  # older states know less
         self._encrypted, self._clear = dict(encrypted), dict(clear)
-        self._strangers, self._several = dict(strangers), dict(several)
+        self._strangers, self._several, self._left = dict(strangers), dict(several), dict(left)
 
 
 def _remember(hosts: dict[str, Value], ip: str, value: Value) -> None:

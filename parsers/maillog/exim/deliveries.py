@@ -157,6 +157,7 @@ class EximDeliveries:
         if self._causes:
             self._causes.pop(domain_key(said.domain), None)
         decided += self._cipher_logging(Flag.FIRST, said.route, time)
+        self.ciphers.heard(said, time)
         self._born += 1
         self.ciphers.seen(said, time)
         return decided
@@ -208,6 +209,8 @@ class EximDeliveries:
         run.open = False
         run.held.append(Held(self._birth(flag), time, said, flag is Flag.CUT_THROUGH))
         decided = self._cipher_logging(flag, said.route, time)
+        if flag is not Flag.CUT_THROUGH:
+            self.ciphers.heard(said, time)
         if len(run.held) > HELD_LIMIT:
             decided += self._give_up(queue_id, whole=False)
         return decided
@@ -224,7 +227,6 @@ class EximDeliveries:
             return self._daemon_proof(route.relay.ip)
         if route.cipher_logged:
             self._last_proof = time
-            self.ciphers.logged(route)
             return self._logging.proof(self._born, time, None if route.continued else route.relay.ip)
         if route.encrypted:
             self._daemon, self._last_proof = None, None

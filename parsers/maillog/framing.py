@@ -42,6 +42,12 @@ _RFC5424 = re.compile(
     rb"(?:-|(?:\[[^\]]*\])+) ?(?:\xef\xbb\xbf)?"
 )
 _EXIM_STAMP = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?)(?: ([+-]\d{4}))? (?:\[(\d{1,10})\] )?")
+_EXIM_PID = re.compile(r"\[(\d{1,10})\] ")
+# What tells Exim by its words, where it has another name in syslog (syslog_processname) and no stamp of its own.
+_EXIM_WORDS = re.compile(
+    r"(?:\[\d{1,10}\] )?(?:[0-9A-Za-z]{6}-(?:[0-9A-Za-z]{11}-[0-9A-Za-z]{4}|[0-9A-Za-z]{6}-[0-9A-Za-z]{2}) "
+    r"(?:[-=>]> |== |\*\* |[<(]= |Completed)|exim \d{1,3}\.\d{1,4}\S* daemon started: )"
+)
 _EXIM_LINE = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[ .]")
 _PART = re.compile(r"\[(\d{1,3})([/\\])(\d{1,3})\] ")
 _SOLARIS = re.compile(r"\[ID \d{1,10} \S{1,40}\] ")
@@ -119,7 +125,7 @@ class Framer:
         if frame is None or frame.time is None:
             return Unframed.NO_FRAME
         instance, slash, program = frame.tag.rpartition("/")
-        if not slash and (frame.tag.startswith(EXIM) or _EXIM_STAMP.match(frame.text)):
+        if not slash and (frame.tag.startswith(EXIM) or _is_exim(frame.text)):
             return self._exim(frame)
         return Record(frame.time, frame.host, instance if slash else None, program, frame.pid, message_of(frame.text))
 
@@ -186,7 +192,9 @@ class Framer:
         if not stamp:
             if frame.time is None:
                 return Unframed.NO_FRAME
-            return Record(frame.time, frame.host, instance, EXIM, frame.pid, text)
+            own = _EXIM_PID.match(text)  # log_selector = +pid and syslog_timestamp = no
+            pid, text = (int(own[1]), text[own.end() :]) if own else (frame.pid, text)
+            return Record(frame.time, frame.host, instance, EXIM, pid, text)
         stamped, offset, pid = stamp.groups()
         time = self.exim_time(stamped, offset)
         if time is None:
@@ -275,6 +283,11 @@ class Framer:
         self._clock.last = _from_json(state["last"])
         self._exim_clock.last = _from_json(state.get("exim_last", state["last"]))  # versions before had one for both
         self._parts = {str(writer): list(parts) for writer, parts in state["parts"].items()}
+
+
+def _is_exim(text: str) -> bool:
+    """Tell whether a program whose name does not tell writes as Exim does."""
+    return (_EXIM_STAMP.match(text) or _EXIM_WORDS.match(text)) is not None
 
 
 def _iso_stamp(fields: dict[str, bytes | None]) -> bytes:

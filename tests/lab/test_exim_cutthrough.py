@@ -29,7 +29,11 @@ _BEHAVIOURS = {
     "greylists-clear": replace(CLEAR, greylist=True),
     "unknown": replace(GOOD, unknown_every=4),
     "busy": replace(CLEAR, busy_every=2),
+    "drops": Behaviour(drop_after_handshake=True),
+    "client-certificate": Behaviour(client_certificate=True, only_protocol="TLSv1.3"),
 }
+_LEFT = {"drops.example", "client-certificate.example"}
+"""They get it in clear, and the lines have the cipher of the session that they broke off: nothing is known of them."""
 _TRAFFIC = Traffic(4, recipients=3)
 _CASES = (
     *(Case.simple(f"{name}.example", behaviour, _TRAFFIC) for name, behaviour in _BEHAVIOURS.items()),
@@ -59,7 +63,9 @@ def test_live_run(setup: Setup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     checked = check(result.log, result.truth)
     assert wrong(checked) == []
     assert [line.text for reading in read_log(str(result.log)) for line in reading.unread] == []
-    said = Counter(one.said for one in checked if " >> " in one.line)
+    cut_through = [one for one in checked if " >> " in one.line]
+    assert {one.said for one in cut_through if one.row.domain in _LEFT} == {"unknown"}
+    said = Counter(one.said for one in cut_through if one.row.domain not in _LEFT)
     assert set(said) <= {"encrypted", "plaintext"}
     assert min(said["encrypted"], said["plaintext"]) > 15
     told = Counter(one.tls.evidence for one in read_deliveries(str(result.log)) if one.tls.security == "encrypted")

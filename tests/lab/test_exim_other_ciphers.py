@@ -29,6 +29,9 @@ _CASES = (
         ),
         Traffic(8, recipients=2),
     ),
+    # Few enough that TLS logging is not taken to be off when they are in clear together.
+    Case.simple("busy-now-and-then.example", replace(GOOD, clear_every=2), _TRAFFIC),
+    Case.simple("busy-lost.example", replace(GOOD, clear_from=3), _TRAFFIC),
 )
 SETUPS = {
     "4.96": Setup("exim-bookworm"),

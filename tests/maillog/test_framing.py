@@ -165,6 +165,7 @@ EXIM = {
     "zone": (f"2026-11-03 11:00:00 +0100 {ENTRY}", None),
     "millis, zone, number": (f"2026-11-03 11:00:00.000 +0100 [4711] {ENTRY}", 4711),
     "through syslog": (f"Nov  3 10:00:00 mail exim[12]: {ENTRY}", 12),
+    "through syslog, with its own number": (f"Nov  3 10:00:00 mail exim[12]: [4711] {ENTRY}", 4711),
     "through syslog, with its own stamp": (f"Nov  3 10:00:07 mail exim[12]: 2026-11-03 10:00:00 [4711] {ENTRY}", 4711),
     "journal": (
         journal(SYSLOG_IDENTIFIER="exim", SYSLOG_PID="12", MESSAGE=f"2026-11-03 10:00:00 {ENTRY}").decode(),
@@ -183,6 +184,13 @@ class TestExim:
         assert record._replace(time=record.time.astimezone(UTC)) == Record(
             datetime(2026, 11, 3, 10, tzinfo=UTC), "mail", None, "exim", pid, ENTRY
         )
+
+    @pytest.mark.parametrize("own", ["", "[12] ", "2026-11-03 10:00:00 "])
+    @pytest.mark.parametrize("entry", [ENTRY, "exim 4.96 daemon started: pid=1, -q30m, listening for SMTP on port 25"])
+    def test_another_name_in_syslog(self, own: str, entry: str) -> None:
+        """``syslog_processname`` may be anything; what Exim writes tells."""
+        record = framed(f"Nov  3 10:00:00 mail mailout[12]: {own}{entry}")
+        assert (record.program, record.instance, record.pid, record.text) == ("exim", "mailout", 12, entry)
 
     def test_host_from_settings(self) -> None:
         """A main log does not name its host."""

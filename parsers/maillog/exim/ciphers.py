@@ -6,12 +6,18 @@ Not every X= is the session's own.
 *Of another connection.* Since 4.90 a process that has handed a TLS connection on to its TLS proxy, or that was given
 one, writes that connection's cipher on all lines that have none, also on those of a mail that went to another host in
 clear (``deliver.c:do_remote_deliveries``, "else if (continue_proxy_cipher)"; seen with 4.96 and 4.100.1, there also in
-further messages on a connection without TLS). Such a cipher comes without DN=.
+further messages on a connection without TLS). Such a cipher comes without DN=. So a line of a new connection that lacks
+the name shows no session, and where names are logged it shows that the host takes mail in clear; one of a kept
+connection is believed of a host that did TLS and was not lately seen, or seemed, to take mail in clear.
 
 *Of the host before.* Where a host did TLS and then put a recipient off, and the mail is left to one of
 ``fallback_hosts``, all versions write the first one's X=, CV= and DN= on the line of the other one if that took the
 mail in clear (``deliver.c:par_read_pipe`` overwrites them only with what a session has; seen with 4.96). No line tells
 that it was so. But such a host takes mail in clear whenever the others were down, and shows certificates of strangers.
+
+*Of the session before.* Where a host breaks off after the handshake, as one does that wants a client certificate, it
+gets the mail in clear on a second connection. With cutthrough the line has the first one's X= and DN= all the same
+(``verify.c:do_callout``, "callout unencrypted to"; seen with 4.96 and 4.100.1).
 """
 
 from datetime import datetime
@@ -41,13 +47,27 @@ class Ciphers:
         self._names = 0
         self._before_proxies = version is not None and version < PROXIED_FIRST
 
-    def logged(self, route: Route) -> None:
-        """Note a line with X=."""
-        self._names = min(self._names + route.named, NAMES_ENOUGH)
+    def heard(self, said: Said, time: datetime) -> None:
+        """
+        Note a line, other than of cutthrough, before its message is judged.
+
+        That may be long after mail that followed over the same connection was, where it has further recipients.
+        """
+        route, ip = said.route, said.relay.ip or ""
+        if said.tls.security is Security.PLAINTEXT or (route.cipher_logged and self._shows_no_session(route)):
+            self._hosts.seems_clear(ip, time)
+        elif route.named and route.cipher_logged:
+            self._names = min(self._names + 1, NAMES_ENOUGH)
+            if route.stranger is None:
+                self._hosts.was_encrypted(ip, time)
 
     def was_clear(self, delivery: Delivery) -> None:
         """Note a line without any sign of TLS."""
         self._hosts.was_clear(delivery.relay.ip or "", delivery.time)
+
+    def was_left(self, ip: str, time: datetime) -> None:
+        """Note that a callout or cutthrough went on in clear with a host, after TLS with it had failed."""
+        self._hosts.was_left(ip, time)
 
     def surely(self, said: Said, time: datetime) -> bool:
         """
@@ -73,16 +93,23 @@ class Ciphers:
     def judged(self, delivery: Delivery, held: Held, *, own: bool) -> Delivery:
         """Return a delivery whose line has X=. ``own``: no process can have had another connection's at hand."""
         said, ip = held.said, delivery.relay.ip or ""
+        if held.cut_through and self._hosts.is_left(ip, delivery.time):
+            return delivery._replace(tls=UNKNOWN)
         alone = held.cut_through or said.route.named or self._before_proxies or own
         if alone and (held.cut_through or self.surely(said, delivery.time)):
             self.seen(said, delivery.time)
             return delivery
-        known = self._hosts.is_encrypted(ip, delivery.time) and not self._of_host_before(said, delivery.time)
+        # The cipher of a connection of its own may be another one's, whatever the host did otherwise.
+        known = said.route.continued and self._hosts.is_encrypted(ip, delivery.time)
+        known = known and not self._of_host_before(said, delivery.time)
         self._showed(said, delivery.time)
         if not known:
             return delivery._replace(tls=UNKNOWN)
-        believed = delivery.tls.authentication if said.route.continued else None
-        return delivery._replace(tls=delivery.tls._replace(evidence=Evidence.INFERRED, authentication=believed))
+        return delivery._replace(tls=delivery.tls._replace(evidence=Evidence.INFERRED))
+
+    def _shows_no_session(self, route: Route) -> bool:
+        """Tell whether a line with X= seems to be of a connection without TLS: names are logged, and it has none."""
+        return self._names > 0 and not (route.named or route.continued or self._before_proxies)
 
     def _of_host_before(self, said: Said, time: datetime) -> bool:
         route = said.route

@@ -158,6 +158,7 @@ class EximDeliveries:
         if self._causes:
             self._causes.pop(domain_key(said.domain), None)
         decided += self._cipher_logging(Flag.FIRST, said.route, time)
+        self.ciphers.heard(said, time)
         self._born += 1
         self.ciphers.seen(said, time)
         return decided
@@ -209,6 +210,8 @@ class EximDeliveries:
         run.open = False
         run.held.append(Held(self._birth(flag), time, said, flag is Flag.CUT_THROUGH, goes_on(run, said)))
         decided = self._cipher_logging(flag, said.route, time)
+        if flag is not Flag.CUT_THROUGH:
+            self.ciphers.heard(said, time)
         if len(run.held) > HELD_LIMIT:
             decided += self._give_up(queue_id, whole=False)
         return decided
@@ -225,7 +228,6 @@ class EximDeliveries:
             return self._daemon_proof(route.relay.ip)
         if route.cipher_logged:
             self._last_proof = time
-            self.ciphers.logged(route)
             return self._logging.proof(self._born, time, None if route.continued else route.relay.ip)
         if route.encrypted:
             self._daemon, self._last_proof = None, None
@@ -246,6 +248,10 @@ class EximDeliveries:
             self._run(queue_id).unread = True
 
     def _note(self, event: HostNote) -> None:
+        if event.note.kind is NoteKind.CALLOUT_CLEAR:
+            self.ciphers.was_left(event.ip or "", self._clock)
+        if not event.queue_id:
+            return
         run = self._run(event.queue_id)
         run.open = True
         if event.note.barred:

@@ -77,6 +77,7 @@ class HostNote(NamedTuple):
     """A line about a host, without a delivery flag."""
 
     queue_id: str
+    """Empty where the line has none."""
     host: str | None
     ip: str | None
     note: Note
@@ -152,7 +153,8 @@ _FAILURE = re.compile(
     re.DOTALL,
 )
 # These go on in our own words; everything else is cut where the remote side may begin to speak.
-_OWN_WORDS = ("TLS session: ", "DANE error: ")
+_TLS_SESSION = "TLS session"
+_OWN_WORDS = (f"{_TLS_SESSION}: ", "DANE error: ")
 _PHRASE_MAX = 200
 _HEX = re.compile(r"error:[0-9A-Fa-f]{2,16}(?=:)")
 _QUOTED_NAME = re.compile(r"'[^']*'")
@@ -181,7 +183,7 @@ def read_event(record: Record) -> Event | Unread:
     text = record.text.partition("\n")[0]
     found = _ID.match(text)
     if not found:
-        return _daemon_event(text)
+        return _note("", text) if text.startswith(_TLS_SESSION) else _daemon_event(text)
     queue_id, text = found[1], text[found.end() :]
     flag = _FLAGS.get(text[:3])
     if flag is not None:

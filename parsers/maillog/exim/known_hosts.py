@@ -52,6 +52,10 @@ class KnownHosts:
         """Whose certificate was shown last, where it was not the host's own."""
         self._several: dict[str, int] = {}
         """Hosts that showed certificates of several strangers."""
+        self._seeming: dict[str, int] = {}
+        """As ``_clear``, of lines that are not judged yet, or that have another connection's cipher."""
+        self._left: dict[str, int] = {}
+        """Hosts with which a callout went on in clear after TLS had failed."""
 
     def was_encrypted(self, ip: str, time: datetime) -> None:
         """Note a session that was surely encrypted."""
@@ -67,9 +71,22 @@ class KnownHosts:
             _remember(self._several, ip, microseconds(time))
         _remember(self._strangers, ip, stranger)
 
+    def was_left(self, ip: str, time: datetime) -> None:
+        """Note that a callout went on in clear after TLS had failed."""
+        _remember(self._left, ip, microseconds(time))
+
+    def is_left(self, ip: str, time: datetime) -> bool:
+        """Tell whether a callout lately went on in clear after TLS had failed."""
+        return _lately(self._left, ip, time)
+
+    def seems_clear(self, ip: str, time: datetime) -> None:
+        """Note a line that will be judged later, and seems to be of mail in clear."""
+        _remember(self._seeming, ip, microseconds(time))
+
     def is_encrypted(self, ip: str, time: datetime) -> bool:
-        """Tell whether the host did TLS lately, and never took mail in clear lately."""
-        return _lately(self._encrypted, ip, time) and not _lately(self._clear, ip, time)
+        """Tell whether the host did TLS lately, and never took mail in clear lately, or seems to have."""
+        clear = _lately(self._clear, ip, time) or _lately(self._seeming, ip, time)
+        return _lately(self._encrypted, ip, time) and not clear
 
     def stands_in(self, ip: str, stranger: str | None, time: datetime) -> bool:
         """Tell whether the host may take in clear what others had refused over TLS."""
@@ -79,13 +96,14 @@ class KnownHosts:
 
     def carry(self) -> JsonValue:
         """Return the state as JSON."""
-        return [self._encrypted.copy(), self._clear.copy(), self._strangers.copy(), self._several.copy()]
+        hosts = self._encrypted, self._clear, self._strangers, self._several, self._left, self._seeming
+        return [one.copy() for one in hosts]
 
     def restore(self, state: JsonValue) -> None:
         """Put back what :meth:`carry` gave; raises the errors of a wrong shape."""
-        encrypted, clear, strangers, several = [*state, {}, {}][:4]  # older states know no strangers
-        self._encrypted, self._clear = dict(encrypted), dict(clear)
-        self._strangers, self._several = dict(strangers), dict(several)
+        encrypted, clear, strangers, several, left, seeming = [*state, {}, {}, {}, {}][:6]  # older states know less
+        self._encrypted, self._clear, self._seeming = dict(encrypted), dict(clear), dict(seeming)
+        self._strangers, self._several, self._left = dict(strangers), dict(several), dict(left)
 
 
 def _remember(hosts: dict[str, Value], ip: str, value: Value) -> None:

@@ -19,6 +19,8 @@ class NoteKind(StrEnum):
 
     CLEAR = "clear"
     """TLS failed and the same host gets the mail in clear."""
+    CALLOUT_CLEAR = "callout_clear"
+    """The same, on a connection that a callout or cutthrough makes; the message may have no id yet."""
     FAILED = "failed"
     """TLS failed, with a cause that the delivery line may not repeat."""
     SESSION = "session"
@@ -61,6 +63,11 @@ NOTES = (
           "TLS session: (gnutls_handshake): rxd alert: Internal error: delivering unencrypted to H[A]"
           " (not in hosts_require_tls)",
           "TLS session failure: delivering unencrypted to H[A] (not in hosts_require_tls)"),
+    _note("callout_clear", "verify.c:do_callout",
+          Note(NoteKind.CALLOUT_CLEAR, Cause.UNRELATED),
+          r"TLS session(?: failure)?: (?:.*: )?callout unencrypted to H\[A\] \(not in hosts_require_tls\)$",
+          "TLS session: error on first read: callout unencrypted to H[A] (not in hosts_require_tls)",
+          "TLS session failure: callout unencrypted to H[A] (not in hosts_require_tls)"),
     _note("dane_failed", "transports/smtp.c:smtp_setup_conn, since 4.88",
           Note(NoteKind.FAILED, Cause.DANE, barred=True), r"DANE attempt failed; (?:no )?TLS connection to H\[A\]",
           "DANE attempt failed; TLS connection to H[A]: (SSL_connect): error:HEX:x::certificate verify failed",

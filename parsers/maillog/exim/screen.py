@@ -11,6 +11,7 @@ import re
 _SEARCH = re.compile(
     rb"-[0-9A-Za-z]{2}(?:[0-9A-Za-z]{2})? "
     rb"(?:=> |-> |>> |== |\*\* |Completed|<= [^\n]* X=|H=|\[|TLS |DANE |SSL |a TLS |[^\s=\[]+ \[)"
+    rb"|: callout unencrypted to "
     rb"|exim [0-9.]+[^ \n]* daemon started: "
     rb"|\[[0-9]{1,3}[/\\][0-9]{1,3}\] "
     rb"|\"MESSAGE\" ?: ?\["

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 CHANGE_LIKELIHOOD = 4.0
 """Least gain in log likelihood for a change to be believed; five good sessions and then two bad ones give 4.2."""
+RELAPSES = 2
+"""A host that changed for the worse so often and came back each time is not taken to be in order for good."""
 SECOND = 1_000_000
 HOUR = 3_600 * SECOND
 MANY = 2_000
@@ -53,15 +55,38 @@ class Behaviour(NamedTuple):
 
 
 def behaviour(sessions: Iterable[Sessions]) -> Behaviour:
-    """Return how the address behaves now, from its sessions in any order."""
-    now = _own(sessions)
-    good, bad = _count(now, good=True), _count(now, good=False)
-    since = None
-    while (change := _change(now)) is not None:
-        now = [rest for item in now if (rest := _since(item, change)).number]
-        since = change.time
+    """
+    Return how the address behaves now, from its sessions in any order.
+
+    One that fails by the clock, each night or each Sunday, is in order now and will fail again: all of its sessions
+    count, as with one that never changed.
+    """
+    every = _own(sessions)
+    now, change = _present(every)
+    good, bad = _count(every, good=True), _count(every, good=False)
+    if change is None or (change.better and _relapses(every, change) >= RELAPSES):
+        return Behaviour(good, bad, None)
     good_now, bad_now = _count(now, good=True), _count(now, good=False)
-    return Behaviour(good_now, bad_now, since, good - good_now, bad - bad_now)
+    return Behaviour(good_now, bad_now, change.time, good - good_now, bad - bad_now)
+
+
+def _present(sessions: list[Sessions]) -> tuple[list[Sessions], Change | None]:
+    """Return the sessions since the last change, and that one; all and None where there was none."""
+    last = None
+    while (change := _change(sessions)) is not None:
+        sessions = [rest for item in sessions if (rest := _since(item, change)).number]
+        last = change
+    return sessions, last
+
+
+def _relapses(sessions: list[Sessions], change: Change | None) -> int:
+    """Return how often the rate changed for the worse before a change, counted no further than RELAPSES."""
+    found = 0
+    while change is not None and found < RELAPSES:
+        sessions = [rest for item in sessions if (rest := _until(item, change)).number]
+        _, change = _present(sessions)
+        found += change is not None and not change.better
+    return found
 
 
 def _own(sessions: Iterable[Sessions]) -> list[Sessions]:
@@ -151,6 +176,14 @@ def _since(item: Sessions, change: Change) -> Sessions:
     elif not change.better:
         number = 1 + round((item.number - 2) * (item.last - change.time) / (item.last - item.first))
     return Sessions(item.good, number, change.time if number > 1 else item.last, item.last)
+
+
+def _until(item: Sessions, change: Change) -> Sessions:
+    """Return what is left of equal sessions before a change, so that with :func:`_since` each counts once."""
+    if item.first >= change.time:
+        return item._replace(number=0)
+    number = item.number - _since(item, change).number
+    return item._replace(number=number, last=min(item.last, change.time - 1) if number > 1 else item.first)
 
 
 def _count(sessions: Iterable[Sessions], *, good: bool) -> int:

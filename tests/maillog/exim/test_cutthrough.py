@@ -19,6 +19,11 @@ SECOND = f">> b@good.example {RT} {MX} {OK}"
 FIRST = f'>> a@good.example {RT} {MX} {X13} CV=no DN="CN=mx.good.example" {OK}'
 FIRST_CLEAR = f">> a@good.example {RT} {MX} {OK}"
 ARRIVED = f"<= news@sender.example H=(client.sender.example) [192.0.2.9] P=esmtps {X13} CV=no S=237"
+# Exim 4.96 and 4.100.1: the server broke the connection off after the handshake, as one does that wants a client
+# certificate. The same host got the mail in clear, and X= and DN= are of the session that was broken off.
+LEFT_CLEAR = (
+    "TLS session: error on first read: callout unencrypted to mx.good.example [198.51.100.7] (not in hosts_require_tls)"
+)
 PROOF = f"{numbered(1)} >> u@other.example {RT} H=mx.other.example [198.51.100.9] {X13} CV=no"
 
 
@@ -64,6 +69,22 @@ def test_a_line_that_cannot_be_read_may_be_the_one_that_tells() -> None:
     assert said == [Security.UNKNOWN] * 2
 
 
+@pytest.mark.parametrize("instead", [LEFT_CLEAR, f"{ID} {LEFT_CLEAR}", LEFT_CLEAR.replace("error on", "x: error on")])
+def test_a_handshake_that_came_to_nothing_is_not_the_sessions(instead: str) -> None:
+    """What was sent in clear after it has its cipher on the line all the same."""
+    lines = [f"{ID} {text}" for text in (LAST, SECOND, FIRST)]
+    assert security(instead, *lines, DONE) == [Security.UNKNOWN] * 3
+    assert security(instead.replace("198.51.100.7", "198.51.100.8"), *lines, DONE) == [Security.ENCRYPTED] * 3
+
+
+def test_a_handshake_that_came_to_nothing_says_nothing_of_later_days_or_other_deliveries() -> None:
+    """Only cutthrough goes on in the process of the callout, and a host may be mended."""
+    sent = f'=> d@good.example {RT} {MX} {X13} CV=no DN="CN=mx.good.example" {OK}'
+    assert security(LEFT_CLEAR, f"{ID} {sent}", DONE) == [Security.ENCRYPTED]
+    later = [(7 * 3600.0, f"{ID} {FIRST}"), (7 * 3600.0, DONE)]
+    assert [one.tls.security for one in read(DAEMON, LEFT_CLEAR, *later)] == [Security.ENCRYPTED]
+
+
 def test_other_deliveries_of_the_message_are_as_their_lines_say() -> None:
     """Only cutthrough lines have one connection."""
     other = f"=> d@good.example {RT} {MX} {OK}"
@@ -74,10 +95,10 @@ def test_other_deliveries_of_the_message_are_as_their_lines_say() -> None:
     ]
 
 
-@pytest.mark.parametrize("cut", range(6))
+@pytest.mark.parametrize("cut", range(7))
 def test_a_cut_changes_nothing(cut: int) -> None:
     """What waits is carried with all that is needed to judge it."""
-    texts = [DAEMON, f"{ID} {LAST}", f"{ID} >> a X=@b R=", f"{ID} {SECOND}", f"{ID} {FIRST}", DONE]
+    texts = [DAEMON, LEFT_CLEAR, f"{ID} {LAST}", f"{ID} >> a X=@b R=", f"{ID} {SECOND}", f"{ID} {FIRST}", DONE]
     one, other = EximDeliveries(SOURCE), EximDeliveries(SOURCE)
     whole = [found for text in texts for found in one.feed(record(text))]
     parts = [found for text in texts[:cut] for found in other.feed(record(text))]

@@ -173,6 +173,7 @@ def test_retry_times() -> None:
 NOTES = {
     "clear": ("TLS session: (gnutls_handshake): timed out: delivering unencrypted to H=mx.good.example [198.51.100.7] (not in hosts_require_tls)", NoteKind.CLEAR, Cause.UNRELATED, "198.51.100.7"),
     "clear, until 4.89": ("TLS session failure: delivering unencrypted to mx.good.example [198.51.100.7] (not in hosts_require_tls)", NoteKind.CLEAR, Cause.UNRELATED, "198.51.100.7"),
+    "clear, of a callout": ("TLS session: error on first read: callout unencrypted to mx.good.example [198.51.100.7] (not in hosts_require_tls)", NoteKind.CALLOUT_CLEAR, Cause.UNRELATED, "198.51.100.7"),
     "chain": ("[198.51.100.7] SSL verify error: depth=0 error=self-signed certificate cert=/CN=certificate has expired",
               NoteKind.FAILED, Cause.CERT_UNTRUSTED, "198.51.100.7"),
     "expired": ("[198.51.100.7] SSL verify error: depth=0 error=certificate has expired cert=/CN=x",

@@ -177,6 +177,47 @@ def test_where_names_are_logged_a_cipher_without_one_is_another_sessions() -> No
     assert read(*named, *alone)[-1].tls.security is UNKNOWN
 
 
+NOW_AND_THEN = {
+    "4.100": ('CV=yes DN="CN=mx1.half.example"', "CV=no", UNKNOWN),
+    # Without the names: what is continued is believed of a host that did TLS and was not seen in clear.
+    "4.96, no names": ("CV=yes", "CV=no", ENCRYPTED),
+}
+
+
+@pytest.mark.parametrize(("own", "other", "continued"), NOW_AND_THEN.values(), ids=NOW_AND_THEN)
+def test_a_host_that_has_starttls_now_and_then(own: str, other: str, continued: Security) -> None:
+    """It did TLS before; this connection is in clear, and shows the cipher of one to another host."""
+    found = read(
+        f"{numbered(1)} => u@half.example {RT} {MX1} {X13} {own} {OK}",
+        f"{numbered(1)} Completed",
+        f"{numbered(2)} => u@other.example {RT} {MX2}* {X13} {other} {OK}",
+        f"{numbered(2)} => v@half.example {RT} {MX1} {X13} {other} {OK}",
+        f"{numbered(3)} => w@half.example {RT} {MX1}* {X13} {other} {OK}",
+        f"{numbered(3)} Completed",
+        f"{numbered(2)} Completed",
+    )
+    assert [one.tls.security for one in found if one.recipient_domain == "half.example"] == [
+        ENCRYPTED,
+        UNKNOWN,
+        continued,
+    ]
+
+
+def test_a_message_with_further_recipients_opens_the_connection() -> None:
+    """What follows over it is judged first, and is encrypted all the same."""
+    found = read(
+        f'{ID} => u@half.example {RT} {MX1} {X13} CV=yes DN="CN=mx1.half.example" {OK}',
+        f"{numbered(3)} => w@half.example {RT} {MX1}* {X13} CV=no {OK}",
+        f"{numbered(3)} Completed",
+        f"{ID} => u@c.example {RT} {MX2} {OK}",
+        f"{ID} Completed",
+    )
+    assert [(one.tls.security, one.tls.evidence) for one in found if one.recipient_domain == "half.example"] == [
+        (ENCRYPTED, Evidence.STATED),
+        (ENCRYPTED, Evidence.INFERRED),
+    ]
+
+
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """The host that was not seen for longest is forgotten."""
     monkeypatch.setattr(known_hosts, "HOSTS_LIMIT", 3)

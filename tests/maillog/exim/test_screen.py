@@ -13,6 +13,7 @@ WANTED = {
     "completed": b"2026-03-02 09:00:00 1tAbCd-0000xx-1A Completed QT=1s",
     "arrival with cipher": b"2026-03-02 09:00:00 1tAbCd-0000xx-1A <= a@b H=h [192.0.2.1] P=esmtps X=TLS1.3:A:256 S=1",
     "clear": b"2026-03-02 09:00:00 1tAbCd-0000xx-1A TLS session: x: delivering unencrypted to H=h [192.0.2.1] (x)",
+    "clear, of a callout": b"2026-03-02 09:00:00 TLS session: x: callout unencrypted to h [192.0.2.1] (x)",
     "verify": b"2026-03-02 09:00:00 1tAbCd-0000xx-1A [192.0.2.1] SSL verify error: depth=0 error=x cert=y",
     "old verify": b"2026-03-02 09:00:00 1tAbCd-0000xx-1A SSL verify error: depth=0 error=x cert=y",
     "host": b"2026-03-02 09:00:00 1tAbCd-0000xx-1A H=h [192.0.2.1]: SMTP error from remote mail server after x",

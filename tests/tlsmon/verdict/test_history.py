@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tlsmon.evidence.history import SECOND, Behaviour, Sessions, behaviour
+from tlsmon.evidence.history import HOUR, SECOND, Behaviour, Sessions, behaviour
 
 MINUTE = 60_000_000
 
@@ -88,6 +88,22 @@ def test_a_host_that_lost_starttls_and_had_it_once_more() -> None:
     assert found.since == 30 * MINUTE
     assert found.bad == 60
     assert 1 <= found.good < 60
+
+
+@pytest.mark.parametrize("span", [1, HOUR])
+def test_a_host_without_starttls_each_night_has_not_changed_for_good(span: int) -> None:
+    """It is in order this morning; the nights before say that it will not be tonight."""
+    days = [(time, time // HOUR % 24 >= 4) for time in range(0, 188 * HOUR, 6 * MINUTE)]
+    good = sum(is_good for _, is_good in days)
+    assert behaviour(_groups(days, span)) == Behaviour(good, len(days) - good, None)
+
+
+def test_one_outage_is_over() -> None:
+    """A host that lost STARTTLS once and has it again is judged by what it does since, and one that gained it first."""
+    outage = [_good(60, 0, 9 * HOUR), _bad(30, 10 * HOUR, 14 * HOUR), _good(60, 15 * HOUR, 24 * HOUR)]
+    before = [item._replace(first=item.first + HOUR, last=item.last + HOUR) for item in outage]
+    for sessions in (outage, [_bad(30, 0, HOUR - 1), *before]):
+        assert (behaviour(sessions).good, behaviour(sessions).bad) == (60, 0)
 
 
 @given(

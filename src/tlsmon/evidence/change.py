@@ -6,10 +6,19 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from tlsmon.evidence.history import Change, Sessions
+from tlsmon.evidence.sessions import Sessions
 
 _Numbers: TypeAlias = npt.NDArray[np.int64]
 _Counts: TypeAlias = npt.NDArray[np.float64]
+
+
+class Change(NamedTuple):
+    """A point in time at which a rate may have changed."""
+
+    time: int
+    better: bool
+    gain: float
+    """In log likelihood, of two rates against one."""
 
 
 def likeliest(sessions: Sequence[Sessions]) -> Change:

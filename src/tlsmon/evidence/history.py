@@ -7,35 +7,17 @@ over all points in time at which the observations can be parted; the search is r
 
 from collections.abc import Iterable, Sequence
 from math import log
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from tlsmon.evidence.sessions import Sessions, moments_of, number_of, with_connections
+
+if TYPE_CHECKING:  # numpy
+    from tlsmon.evidence.change import Change
 
 CHANGE_LIKELIHOOD = 4.0
 """Least gain in log likelihood for a change to be believed; five good sessions and then two bad ones give 4.2."""
 RELAPSES = 2
 """A host that changed for the worse so often and came back each time is not taken to be in order for good."""
-SECOND = 1_000_000
-HOUR = 3_600 * SECOND
-MANY = 2_000
-"""From here on the hour is exact enough, and the time that is saved matters."""
-
-
-class Sessions(NamedTuple):
-    """Equal sessions within an hour or so; times in microseconds since 1970, UTC."""
-
-    good: bool
-    number: int
-    """0: mail that went over the connections of others."""
-    first: int
-    last: int
-
-
-class Change(NamedTuple):
-    """A point in time at which a rate may have changed."""
-
-    time: int
-    better: bool
-    gain: float
-    """In log likelihood, of two rates against one."""
 
 
 class Behaviour(NamedTuple):
@@ -61,16 +43,16 @@ def behaviour(sessions: Iterable[Sessions]) -> Behaviour:
     One that fails by the clock, each night or each Sunday, is in order now and will fail again: all of its sessions
     count, as with one that never changed.
     """
-    every = _own(sessions)
+    every = with_connections(sessions)
     now, change = _present(every)
-    good, bad = _count(every, good=True), _count(every, good=False)
+    good, bad = number_of(every, good=True), number_of(every, good=False)
     if change is None or (change.better and _relapses(every, change) >= RELAPSES):
         return Behaviour(good, bad, None)
-    good_now, bad_now = _count(now, good=True), _count(now, good=False)
+    good_now, bad_now = number_of(now, good=True), number_of(now, good=False)
     return Behaviour(good_now, bad_now, change.time, good - good_now, bad - bad_now)
 
 
-def _present(sessions: list[Sessions]) -> tuple[list[Sessions], Change | None]:
+def _present(sessions: list[Sessions]) -> "tuple[list[Sessions], Change | None]":
     """Return the sessions since the last change, and that one; all and None where there was none."""
     last = None
     while (change := _change(sessions)) is not None:
@@ -79,7 +61,7 @@ def _present(sessions: list[Sessions]) -> tuple[list[Sessions], Change | None]:
     return sessions, last
 
 
-def _relapses(sessions: list[Sessions], change: Change | None) -> int:
+def _relapses(sessions: list[Sessions], change: "Change | None") -> int:
     """Return how often the rate changed for the worse before a change, counted no further than RELAPSES."""
     found = 0
     while change is not None and found < RELAPSES:
@@ -89,26 +71,7 @@ def _relapses(sessions: list[Sessions], change: Change | None) -> int:
     return found
 
 
-def _own(sessions: Iterable[Sessions]) -> list[Sessions]:
-    """
-    Return the sessions without those that had no connection; of a kind of which none had, there was one at the end.
-
-    Of a single one that stands for a while it is not known when it began: a good one early, a bad one late.
-    """
-    every = list(sessions)
-    found = [item for item in every if item.number]
-    for kind in {item.good for item in every} - {item.good for item in found}:
-        latest = max((item for item in every if item.good is kind), key=lambda item: item.last)
-        found.append(Sessions(kind, 1, latest.last, latest.last))
-    return [_moment(item) if item.number == 1 else item for item in found]
-
-
-def _moment(item: Sessions) -> Sessions:
-    time = item.first if item.good else item.last
-    return item._replace(first=time, last=time)
-
-
-def _change(sessions: Sequence[Sessions]) -> Change | None:
+def _change(sessions: Sequence[Sessions]) -> "Change | None":
     """
     Return when the rate most likely changed, and to what; None where it did not.
 
@@ -119,47 +82,18 @@ def _change(sessions: Sequence[Sessions]) -> Change | None:
     """
     if len({item.good for item in sessions}) < 2:  # noqa: PLR2004, good ones and bad ones
         return None
-    moments = _moments(sessions)
-    good, bad = _count(moments, good=True), _count(moments, good=False)
+    moments = moments_of(sessions)
+    good, bad = number_of(moments, good=True), number_of(moments, good=False)
     enough = max(CHANGE_LIKELIHOOD, 2 + log(good + bad))
     if good * log((good + bad) / good) + bad * log((good + bad) / bad) <= enough:
         return None  # whatever lies before a change and after it: two rates cannot be that much more likely
-    from tlsmon.evidence.change import likeliest  # noqa: PLC0415, numpy
+    from tlsmon.evidence.change import likeliest  # noqa: PLC0415
 
     change = likeliest(moments)
     return change if change.gain > enough else None
 
 
-def _moments(sessions: Sequence[Sessions]) -> list[Sessions]:
-    """Return the sessions with those of one second as one; where there are very many, by the hour."""
-    instants: set[tuple[bool, int]] = set()
-    spans = []
-    for good, number, first, last in sessions:
-        seconds = last // SECOND - first // SECOND
-        if seconds:
-            spans.append(Sessions(good, min(number, seconds + 1), first, last))
-        else:
-            instants.add((good, first // SECOND * SECOND))
-    found = [*spans, *(Sessions(good, 1, time, time) for good, time in instants)]
-    return found if len(found) <= MANY else _by_hour(found)
-
-
-def _by_hour(sessions: Iterable[Sessions]) -> list[Sessions]:
-    """Return those that began in the same hour and ended in the same hour as one, of which less is known."""
-    hours: dict[tuple[bool, int, int], Sessions] = {}
-    for item in sessions:
-        key = item.good, item.first // HOUR, item.last // HOUR
-        known = hours.get(key)
-        hours[key] = item if known is None else _together(known, item)
-    return list(hours.values())
-
-
-def _together(one: Sessions, other: Sessions) -> Sessions:
-    first, last = min(one.first, other.first), max(one.last, other.last)
-    return Sessions(one.good, one.number + other.number, first, last)
-
-
-def _since(item: Sessions, change: Change) -> Sessions:
+def _since(item: Sessions, change: "Change") -> Sessions:
     """
     Return what is left of equal sessions from a change on.
 
@@ -178,13 +112,9 @@ def _since(item: Sessions, change: Change) -> Sessions:
     return Sessions(item.good, number, change.time if number > 1 else item.last, item.last)
 
 
-def _until(item: Sessions, change: Change) -> Sessions:
+def _until(item: Sessions, change: "Change") -> Sessions:
     """Return what is left of equal sessions before a change, so that with :func:`_since` each counts once."""
     if item.first >= change.time:
         return item._replace(number=0)
     number = item.number - _since(item, change).number
     return item._replace(number=number, last=min(item.last, change.time - 1) if number > 1 else item.first)
-
-
-def _count(sessions: Iterable[Sessions], *, good: bool) -> int:
-    return sum(item.number for item in sessions if item.good is good)

@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from tlsmon.evidence.columns import Columns, Numbers, combined, distinct
-from tlsmon.evidence.history import Behaviour, Sessions, behaviour
+from tlsmon.evidence.history import Behaviour, behaviour
 from tlsmon.evidence.looks import Looks
 from tlsmon.evidence.model import Standing
+from tlsmon.evidence.sessions import Sessions
 from tlsmon.evidence.standing import sender_facts, standing
 from tlsmon.verdict import hold, own_side, probed
 from tlsmon.verdict.fates import Seen

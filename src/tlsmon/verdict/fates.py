@@ -12,8 +12,9 @@ from math import prod
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from tlsmon.evidence.history import SECOND, Behaviour, Sessions
+from tlsmon.evidence.history import Behaviour
 from tlsmon.evidence.model import Address, Observation, Standing
+from tlsmon.evidence.sessions import SECOND, Sessions
 from tlsmon.evidence.standing import TLS_CAUSES
 from tlsmon.rollup.model import Direction
 from tlsmon.verdict.model import Fate, Fates

@@ -9,8 +9,9 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from tlsmon.evidence.history import Sessions, behaviour
+from tlsmon.evidence.history import behaviour
 from tlsmon.evidence.model import Observation, Standing
+from tlsmon.evidence.sessions import Sessions
 from tlsmon.verdict.fates import Seen
 from tlsmon.verdict.model import Judgement, Verdict
 from tlsmon.verdict.words import day

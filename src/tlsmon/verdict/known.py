@@ -4,8 +4,9 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from tlsmon.evidence.history import Behaviour, Sessions, behaviour
+from tlsmon.evidence.history import Behaviour, behaviour
 from tlsmon.evidence.model import Address, Observation, Sender, Standing
+from tlsmon.evidence.sessions import Sessions
 from tlsmon.evidence.standing import TLS_CAUSES
 from tlsmon.rollup.model import Direction
 from tlsmon.verdict.bounds import Counts, Pool, upper_bound

@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tlsmon.evidence.columns import Numbers, combined, distinct, starts
-from tlsmon.evidence.history import SECOND, Behaviour
+from tlsmon.evidence.history import Behaviour
 from tlsmon.evidence.model import Address
+from tlsmon.evidence.sessions import SECOND
 from tlsmon.verdict.by_column import GOOD, SILENT, Keys, Rows, indexed
 from tlsmon.verdict.fates import UNTOLD_ENOUGH
 from tlsmon.verdict.known import Known

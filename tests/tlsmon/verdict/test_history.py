@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tlsmon.evidence.history import HOUR, SECOND, Behaviour, Sessions, behaviour
+from tlsmon.evidence.history import Behaviour, behaviour
+from tlsmon.evidence.sessions import HOUR, SECOND, Sessions
 
 MINUTE = 60_000_000
 

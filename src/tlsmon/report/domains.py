@@ -1,6 +1,6 @@
 """The parts of a report about single domains: what changed, what would be lost, delayed, or is not known."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import ceil, log
 from typing import Final
 
@@ -9,7 +9,7 @@ from tlsmon.report.model import Cell, Changes, Column, Kind, Section, Table
 from tlsmon.report.register import Exemption
 from tlsmon.report.words import cause, mails, name, prose, utc_day
 from tlsmon.verdict.model import Judgement, Thresholds, Verdict
-from tlsmon.wording import count, day, percent
+from tlsmon.wording import count, day
 
 _DOMAIN: Final = Column("domain", "Domain", width=1.5)
 _MAILS: Final = Column("mails", "Mails", Kind.COUNT)
@@ -18,6 +18,7 @@ _WHERE: Final = (
     Column("cause", "Cause", width=1.3),
     Column("since", "Since", Kind.DAY),
 )
+_ROUNDING: Final = 1e-6
 _FAILS: Final = (Verdict.LOSES, Verdict.DELAYS)
 
 
@@ -148,24 +149,27 @@ def missing(item: Judgement, thresholds: Thresholds) -> str:
         return f"the log does not tell of {item.fates.unknown:,} of {mails(item.mails)}"
     if item.fates.affected:
         return "what the other MX hosts would do: the log does not tell"
-    return _too_little(item, thresholds)
+    return " and ".join(_lacking(item, thresholds)) or "what its reasons say, see `tlsmon recommend`"
 
 
-def _too_little(item: Judgement, thresholds: Thresholds) -> str:
+def _lacking(item: Judgement, thresholds: Thresholds) -> Iterator[str]:
     if item.mails < thresholds.min_mails:
-        return count(thresholds.min_mails - item.mails, "more mail")
-    more = _needed(thresholds) - item.connections
-    if more > 0:
-        return f"up to {count(more, 'more connection')} that the level accepts"
-    upper = "" if item.affected_upper_bound is None else f" ({percent(item.affected_upper_bound)} may fail)"
-    return f"more mail after the failures that were seen{upper}"
+        yield count(thresholds.min_mails - item.mails, "more mail")
+    if item.probed and item.probed.answer in ("no", "some"):
+        yield "a probe that it passes"
+    if item.fates.rerouted:
+        yield "what hosts in clear answer to STARTTLS (`tlsmon probe`)"
+    upper = item.affected_upper_bound
+    if upper is None or upper > thresholds.max_share:
+        more = _sessions(thresholds.max_share, thresholds) - _sessions(upper, thresholds)
+        yield f"at least {count(max(more, 1), 'more connection')} that the level accepts"
 
 
-def _needed(thresholds: Thresholds) -> int:
-    """Return how many sessions without a failure bring the bound down to the accepted share, see verdict.bounds."""
-    if thresholds.max_share >= 1:
-        return 1
-    return ceil(log(1 - thresholds.confidence) / log(1 - thresholds.max_share)) if thresholds.max_share > 0 else 0
+def _sessions(bound: float | None, thresholds: Thresholds) -> int:
+    """Return how many sessions without a failure bring the share of affected mail down to a bound (verdict.bounds)."""
+    if bound is None or not 0 < bound < 1:
+        return 0
+    return ceil(log(1 - thresholds.confidence) / log(1 - bound) - _ROUNDING)
 
 
 def exceptions(facts: Facts) -> Section:

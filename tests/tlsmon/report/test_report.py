@@ -1,5 +1,6 @@
 """The report: its figures are those of the other commands, and its words hold in quiet, odd and empty weeks."""
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from tlsmon.report import compose, domains, facts
 from tlsmon.report.model import Changes, Report, Section, Table
 from tlsmon.report.register import Exemption
 from tlsmon.store.table import Table as Rows
-from tlsmon.verdict.model import Verdict
+from tlsmon.verdict.model import Probed, Verdict
 
 DAY = 86_400_000_000
 HOSTILE = "<script>alert(1)</script>$x^2$\u202e\x1b[2J&amp;.test"
@@ -222,27 +223,45 @@ def test_gaps(tmp_path: Path) -> None:
     assert gaps.rows == (("mail", date(2026, 1, 8), date(2026, 1, 10)),)
 
 
+def lacks(store: Path, items: Iterable[Observation], **asked: Any) -> str:
+    """Return what the report says that an unproven domain lacks."""
+    filled(store, items)
+    (item,) = api.open(str(store)).recommend(thresholds=api.Thresholds(**asked)).judgements
+    assert item.verdict is Verdict.UNPROVEN
+    return domains.missing(item, api.Thresholds(**asked))
+
+
+MORE = "at least 294 more connections that the level accepts"
+IN_CLEAR = "what hosts in clear answer to STARTTLS (`tlsmon probe`)"
+
+
 @pytest.mark.parametrize(
     ("story", "words"),
     [
-        ("a=eeeee", "up to 294 more connections that the level accepts"),
+        ("a=eeeee", MORE),
         ("a=?????", "the log does not tell of 5 of 5 mails"),
+        ("a=eeeee b=ppppp", f"{IN_CLEAR} and {MORE}"),
+        ("a=" + "e" * 300 + " b=" + "p" * 300, IN_CLEAR),
     ],
 )
 def test_missing_evidence(story: str, words: str, tmp_path: Path) -> None:
     """An unproven domain is told what it lacks."""
-    filled(tmp_path, observations(story))
-    (item,) = api.open(str(tmp_path)).recommend().judgements
-    assert item.verdict is Verdict.UNPROVEN
-    assert domains.missing(item, api.Thresholds()) == words
+    assert lacks(tmp_path, observations(story)) == words
 
 
 def test_missing_evidence_of_a_big_mailing(tmp_path: Path) -> None:
     """A mail to thousands shows once that TLS is there; more of it is not what lacks."""
-    filled(tmp_path, [item._replace(attempts=2_000) for item in observations("a=eeeee")])
+    mailing = [item._replace(attempts=2_000) for item in observations("a=eeeee")]
+    assert lacks(tmp_path / "a", mailing) == MORE
+    assert lacks(tmp_path / "b", mailing, min_mails=20_000, max_share=1) == "10,000 more mails"
+
+
+def test_missing_evidence_after_a_probe(tmp_path: Path) -> None:
+    """What a probe took back needs one that passes."""
+    filled(tmp_path, observations("a=" + "e" * 400))
     (item,) = api.open(str(tmp_path)).recommend().judgements
-    assert domains.missing(item, api.Thresholds()) == "up to 294 more connections that the level accepts"
-    assert domains.missing(item, api.Thresholds(min_mails=20_000)) == "10,000 more mails"
+    probed = Probed(datetime(2023, 11, 20, tzinfo=UTC), "here", "no", disagrees=True, findings=())
+    assert domains.missing(item._replace(probed=probed), api.Thresholds()) == "a probe that it passes"
 
 
 def test_hostile_names_are_escaped(tmp_path: Path) -> None:

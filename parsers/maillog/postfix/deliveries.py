@@ -30,6 +30,7 @@ from maillog.model import (
     Tls,
     Unread,
 )
+from maillog.postfix.causes import DANE, Causes
 from maillog.postfix.connections import Connections, relay_key, remember
 from maillog.postfix.events import (
     Attempt,
@@ -65,7 +66,6 @@ SILENT_CACHED_PLAINTEXT = Tls(Security.PLAINTEXT, evidence=Evidence.INFERRED)
 CACHED_ENCRYPTED = Tls(Security.ENCRYPTED, evidence=Evidence.INFERRED)
 
 _OPPORTUNISTIC = frozenset({None, Level.NONE, Level.MAY})
-_DANE = frozenset({Level.DANE, Level.DANE_ONLY})
 _AUTHENTICATION = {
     Level.DANE: Authentication.DANE,
     Level.DANE_ONLY: Authentication.DANE,
@@ -85,7 +85,7 @@ class PostfixDeliveries:
         self.queue = Queue()
         self.logging: dict[tuple[str | None, str], TlsLogging] = {}
         self.proxied: dict[tuple[str, int | None], bool] = {}
-        self._refused: dict[tuple[str, int | None], Cause] = {}
+        self._causes = Causes()
         self.connections = Connections()
         self.whole = Whole()
 
@@ -149,7 +149,7 @@ class PostfixDeliveries:
             case QueueLine():
                 process.serves(event.queue_id)
             case VerifyFailure(peer, cause):
-                remember(self._refused, (peer.ip, peer.port), cause)
+                self._causes.refused(peer, cause)
             case HostFailure(ip):
                 process.session = None
                 process.fails(ip)
@@ -185,7 +185,7 @@ class PostfixDeliveries:
             event = event._replace(relay=event.relay._replace(port=process.session.peer.port))
         tls = self._tls(record, process, event, tie)
         earlier = None if event.outcome is Outcome.BOUNCED else process.failed_beside(event.relay.ip)
-        result = Result(event.outcome, event.dsn, self._cause(process, event), earlier)
+        result = Result(event.outcome, event.dsn, self._causes.of(process, event), earlier)
         level = event.tls_status.level if event.tls_status else None
         reused = process.reuses(event, microseconds(record.time))
         delivery = self._delivery(record, event, tls, result, level)._replace(reused=reused)
@@ -268,30 +268,6 @@ class PostfixDeliveries:
             return False
         return self.whole.holds(record.instance, record.time - timedelta(seconds=event.setup))
 
-    def _cause(self, process: Process, event: Attempt) -> Cause | None:
-        reason = event.reason
-        if reason is None:
-            return None
-        cause = reason.cause
-        if cause is Cause.UNRELATED and event.relay.ip is None and process.trouble:
-            return process.trouble  # an earlier MX host failed for TLS, the last one was down
-        if cause is Cause.CERT_UNTRUSTED:
-            return self._certificate_cause(process, event)
-        if cause is Cause.TLS_HANDSHAKE and process.local_fault:
-            return Cause.TLS_LOCAL
-        return cause
-
-    def _certificate_cause(self, process: Process, event: Attempt) -> Cause:
-        """Say why "Server certificate not verified": the line before tells, or the trust word of the summary."""
-        if event.tls_status and event.tls_status.level in _DANE:
-            return Cause.DANE
-        refused = self._refused.get((event.relay.ip or "", event.relay.port))
-        if refused:
-            return refused
-        summary = process.session and process.session.summary
-        trusted = summary and summary.trust is Authentication.TRUSTED
-        return Cause.CERT_NAME if trusted else Cause.CERT_UNTRUSTED
-
     def _note_queue(self, event: Attempt, delivery: Delivery) -> None:
         if event.outcome is Outcome.DEFERRED:
             waiting = Waiting(delivery.time, event.domain, event.relay, delivery.result.cause)
@@ -307,7 +283,7 @@ class PostfixDeliveries:
             case Handshake(peer):
                 remember(self.proxied, (peer.ip, peer.port), value=True)
             case VerifyFailure(peer, cause):
-                remember(self._refused, (peer.ip, peer.port), cause)
+                self._causes.refused(peer, cause)
 
     def _qmgr(self, record: Record, event: Event) -> list[Found]:
         if isinstance(event, Activated):
@@ -369,7 +345,7 @@ class PostfixDeliveries:
             "queue": self.queue.carry(),
             "logging": [[*tag, logging.carry()] for tag, logging in self.logging.items()],
             "proxied": [[*key, value] for key, value in self.proxied.items()],
-            "refused": [[*key, value] for key, value in self._refused.items()],
+            "refused": self._causes.carry(),
             "connections": self.connections.carry(),
         } | self.whole.carry()
 
@@ -387,7 +363,7 @@ class PostfixDeliveries:
             self.logging[instance, program] = TlsLogging()
             self.logging[instance, program].restore(logging)
         self.proxied = {(ip, port): value for ip, port, value in state["proxied"]}
-        self._refused = {(ip, port): Cause(value) for ip, port, value in state["refused"]}
+        self._causes.restore(state["refused"])
         self.connections.restore(state["connections"])
         self.whole.restore(state)
 
@@ -395,6 +371,6 @@ class PostfixDeliveries:
 def encrypted(summary: Summary, evidence: Evidence, status: TlsStatus | None) -> Tls:
     """Return what a session with this summary is."""
     trust = summary.trust
-    if status and status.final in _DANE and trust is Authentication.VERIFIED:
+    if status and status.final in DANE and trust is Authentication.VERIFIED:
         trust = Authentication.DANE
     return Tls(Security.ENCRYPTED, trust, evidence, summary.protocol, summary.cipher)

@@ -184,6 +184,7 @@ _UNTRUSTED = "server certificate verification failed for mx.good.test[203.0.113.
 @example(rfc3164, "reply", "u", "a" * POSTFIX_RECORD)
 @example(rfc3164, "subject", "u", "disabling TLS support")
 @example(rfc3164, "reply that is none", "u", "disabling TLS support")
+@example(rfc3164, "passing", "Nov  3 10:00:00 mail postfix/smtp[1]: ", "")
 def test_free_text_of_the_client(frame: Frame, kind: str, local: str, said: str) -> None:
     """Replies, certificates and addresses in other lines of smtp(8) change no delivery."""
     check(frame, _before(_FREE[kind]), ("u", "x"), (local, said))

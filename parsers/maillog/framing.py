@@ -193,8 +193,8 @@ class Framer:
             if frame.time is None:
                 return Unframed.NO_FRAME
             own = _EXIM_PID.match(text)  # log_selector = +pid and syslog_timestamp = no
-            pid, text = (int(own[1]), text[own.end() :]) if own else (frame.pid, text)
-            return Record(frame.time, frame.host, instance, EXIM, pid, text)
+            number, text = (int(own[1]), text[own.end() :]) if own else (frame.pid, text)
+            return Record(frame.time, frame.host, instance, EXIM, number, text)
         stamped, offset, pid = stamp.groups()
         time = self.exim_time(stamped, offset)
         if time is None:

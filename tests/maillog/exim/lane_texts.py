@@ -16,6 +16,8 @@ COMMON = (
     f"-> v@a.example {RT} {MX} {X13} CV=yes {OK}",
     f"-> v@b.example {RT} {MX} {X13} CV=yes {OK}",
     f'=> u@a.example {RT} H=mx2.a.example [198.51.100.2] {X13} CV=no DN="CN=x,O=y" {OK}',
+    f'=> u@a.example {RT} {MX} {X13} CV=yes DN="CN=mx1.a.example" {OK}',
+    f"=> u@a.example {RT} {MX}* {X13} CV=no {OK}",
     f"=> u@a.example {RT} {MX} {OK}",
     f"=> w@clear.example {RT} H=mx.clear.example [198.51.100.9] {OK}",
     "=> w <w@a.example> R=local T=mail_spool",
@@ -145,6 +147,7 @@ OTHERS = (
 )
 WITHOUT_ID = (
     "exim 4.96 daemon started: pid=1, -q30m",
+    "TLS session: error on first read: callout unencrypted to mx1.a.example [198.51.100.1] (not in hosts_require_tls)",
     "exim 4.85 daemon started: pid=1, -q30m",
     "exim 4.100 daemon started: pid=1, -q30m",
     f"TLS error on connection from {_IN.partition(' P=')[0]} (SSL_accept): error:x",

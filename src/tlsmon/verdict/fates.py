@@ -157,21 +157,6 @@ def _after(use: _Use, time: int) -> int:
     return max(round(use.number * spread), 1)
 
 
-UNTOLD_ENOUGH: Final = 5
-"""So many mails in a row of which the log does not tell may be those of a server that lost STARTTLS."""
-
-
-def untold_since(seen: Sequence[Seen]) -> int:
-    """Return of how many mails the log does not tell how they went, since the last session of which it tells."""
-    telling = (Standing.GOOD, Standing.BAD)
-    last = max((found.last for found, standing in seen if standing in telling), default=0)
-    return sum(
-        found.attempts
-        for found, _ in seen
-        if found.security == "unknown" and found.outcome == "sent" and found.first > last
-    )
-
-
 def passed_over(seen: Iterable[Seen]) -> dict[Address, frozenset[str]]:
     """
     Return for each address which other ones must be counted as failed whenever it took mail.

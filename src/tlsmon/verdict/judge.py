@@ -11,7 +11,6 @@ from tlsmon.rollup.model import Direction
 from tlsmon.verdict.bounds import Counts, Pool, upper_bound
 from tlsmon.verdict.clients import of_clients
 from tlsmon.verdict.fates import (
-    UNTOLD_ENOUGH,
     Chances,
     Seen,
     fates,
@@ -19,10 +18,10 @@ from tlsmon.verdict.fates import (
     lost_share,
     may_bounce,
     passed_over,
-    untold_since,
 )
 from tlsmon.verdict.known import Known, spans
 from tlsmon.verdict.model import Fates, HostCounts, Judgement, Thresholds, Verdict
+from tlsmon.verdict.untold import untold
 from tlsmon.verdict.words import Grounds, explain, of_worst
 
 ProviderOf = Callable[[str], str]
@@ -219,9 +218,10 @@ class _Domain:
         return Verdict.SAFE
 
     def _may_have_changed(self, thresholds: Thresholds) -> bool:
-        """Whether the domain may have moved, or its server lost STARTTLS while the log did not tell."""
+        """Whether the domain may have moved, or its server have no STARTTLS where the log does not tell."""
         moved = self._chances.deserted_for(thresholds.tolerated_delay) is not None
-        return moved or untold_since(self._seen) >= UNTOLD_ENOUGH
+        silent = untold(self._seen)
+        return moved or silent.is_last or silent.is_much
 
     def _relies_on_others(self, by_fate: Fates, mails: int, thresholds: Thresholds) -> bool:
         """Whether much mail would have to go on from a host of which nobody knows that it lets it go on."""

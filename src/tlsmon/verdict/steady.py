@@ -19,10 +19,10 @@ from tlsmon.evidence.history import Behaviour
 from tlsmon.evidence.model import Address
 from tlsmon.evidence.sessions import SECOND
 from tlsmon.verdict.by_column import GOOD, SILENT, Keys, Rows, indexed
-from tlsmon.verdict.fates import UNTOLD_ENOUGH
 from tlsmon.verdict.known import Known
 from tlsmon.verdict.model import Fates, HostCounts, Judgement, Thresholds, Verdict
-from tlsmon.verdict.words import Tally, counted, does_not_tell, of_worst, too_few, untold
+from tlsmon.verdict.untold import Untold
+from tlsmon.verdict.words import Tally, counted, does_not_tell, not_told, of_worst, too_few
 
 Bounds: TypeAlias = npt.NDArray[np.float64]
 
@@ -96,16 +96,23 @@ class Steady:
         with_mail = np.bincount(found.domain[self._mail], minlength=size) > 0
         port = np.array([address.port or 0 for address in found.addresses], np.int64)[found.address]
         several = self._least(port) != self._most(port)  # each port is a way of its own
-        unsteady = (self._bound == _UNSTEADY) | several | (self._untold_since() >= UNTOLD_ENOUGH)
+        silent = self._untold()
+        unsteady = (self._bound == _UNSTEADY) | several | silent.is_last | silent.is_much
         odd = np.bincount(self._domain[unsteady], minlength=size) > 0
         return with_mail & ~odd
 
-    def _untold_since(self) -> Numbers:
-        """Return for each way what :func:`tlsmon.verdict.fates.untold_since` does."""
-        found, rows = self._rows.found, self._rows
+    def _untold(self) -> Untold:
+        """Return for each way what :func:`tlsmon.verdict.untold.untold` does."""
+        found, rows, way, size = self._rows.found, self._rows, self._way, len(self._domain)
+        silent = self._mail & found.where(lambda kind: kind.security == "unknown")
+        told = self._mail & found.where(lambda kind: kind.security in ("encrypted", "plaintext"))
         last = self._most(np.where(rows.telling, found.last, 0))
-        unknown = self._mail & found.where(lambda kind: kind.security == "unknown") & (found.first > last[self._way])
-        return rows.sums(self._way, len(self._domain), unknown)
+        first = self._least(np.where(told, found.first, _NEVER))
+        return Untold(
+            rows.sums(way, size, silent & (found.first > last[way])),
+            rows.sums(way, size, silent & (found.last > np.where(first == _NEVER, 0, first)[way])),
+            rows.sums(way, size, told),
+        )
 
     def judgements(self, which: npt.NDArray[np.bool_]) -> Iterator[Judgement]:
         """Yield the judgements of steady domains."""
@@ -170,7 +177,7 @@ class Steady:
         if upper is None:
             yield does_not_tell(self._rows.found.addresses[way.address].host)
         if way.accepted < way.mails:
-            yield untold(way.mails - way.accepted)
+            yield not_told(way.mails - way.accepted)
         if verdict is Verdict.UNPROVEN and upper is not None:
             yield from too_few(way.mails, way.connections, upper, asked)
 

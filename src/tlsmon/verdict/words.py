@@ -9,8 +9,9 @@ from tlsmon import wording
 from tlsmon.evidence.history import Behaviour
 from tlsmon.evidence.model import Address, Standing
 from tlsmon.rollup.model import Direction
-from tlsmon.verdict.fates import UNTOLD_ENOUGH, Chances, Seen, out_of_reach, untold_since
+from tlsmon.verdict.fates import Chances, Seen, out_of_reach
 from tlsmon.verdict.model import Fates, Thresholds, Verdict
+from tlsmon.verdict.untold import untold
 from tlsmon.wording import count, percent
 
 _ACCEPTED = {
@@ -182,11 +183,11 @@ def _outlook(grounds: Grounds) -> Iterable[str]:
                 "once and tries no other host: ask with `tlsmon probe`"
             )
     if found.unknown:
-        yield untold(found.unknown)
+        yield not_told(found.unknown)
     yield from _doubts(grounds)
 
 
-def untold(mails: int) -> str:
+def not_told(mails: int) -> str:
     """Say that the log does not tell of some mail."""
     return f"of {count(mails, 'mail')} the log does not tell"
 
@@ -207,9 +208,11 @@ def _doubts(grounds: Grounds) -> Iterable[str]:
     moved_to = grounds.chances.deserted_for(grounds.thresholds.tolerated_delay)
     if moved_to is not None:
         yield f"no other MX host took mail since {grounds.name(moved_to)} appeared: the domain may have moved there"
-    untold = untold_since(grounds.seen)
-    if untold >= UNTOLD_ENOUGH:
-        yield f"of the last {count(untold, 'mail')} the log does not tell how they went"
+    silent = untold(grounds.seen)
+    if silent.is_last:
+        yield f"of the last {count(silent.at_end, 'mail')} the log does not tell how they went"
+    elif silent.is_much:
+        yield f"that is {percent(silent.among / (silent.among + silent.told))} of it, and may be what went in clear"
     connections = sum(item.observation.connections for item in grounds.mail)
     yield from too_few(grounds.mails, connections, grounds.upper, grounds.thresholds)
 

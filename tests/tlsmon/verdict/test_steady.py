@@ -165,6 +165,9 @@ def test_the_same_recommendation(seed: int, level: str, asked: Thresholds, probe
         assert one == other
 
 
+NOON = int(START.timestamp()) * 1_000_000 + 12 * HOUR
+
+
 def plain(domain: str, host: str, ip: int, **other: Any) -> dict[str, Any]:
     """Return a row of mail that went well."""
     hour = int(START.timestamp()) * 1_000_000
@@ -182,6 +185,10 @@ CASES: dict[str, list[dict[str, Any]]] = {
         plain("a.test", "a.p.net", 1),
         plain("a.test", "b.q.net", 2, **ODD[0]),
         *[plain("b.test", "c.r.net", 3, earlier="192.0.2.1", count=number) for number in (200, 3_000)],
+    ],
+    "much of which the log does not tell": [
+        *[plain("a.test", "mx.p.net", 1, count=500, **later) for later in ({}, {"first": NOON, "last": NOON})],
+        plain("a.test", "mx.p.net", 1, **ODD[1], count=600),
     ],
     "no host was reached": [plain("a.test", "mx.p.net", 1), plain("a.test", "mx.p.net", 1, **ODD[-1])],
     "one sender reached no host": [plain("a.test", "mx.p.net", 1), plain("a.test", "", 1) | ODD[-1] | {"host": "m"}],

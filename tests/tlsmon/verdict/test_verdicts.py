@@ -143,3 +143,22 @@ def test_the_last_mails_of_which_the_log_does_not_tell(story: str, expected: str
         (judgement,) = recommend(list(observations(story)), "encrypt", WINDOW, asked, provider).judgements
         assert str(judgement.verdict) == expected
     assert ("of the last 5 mails" in "; ".join(judgement.reasons)) == (expected == "unproven")
+
+
+@pytest.mark.parametrize(
+    ("story", "max_share", "expected"),
+    [
+        ("mx=" + "e" * 300 + "?e" * 300, 0.01, "unproven"),
+        ("mx=" + "e" * 301 + "?e" * 299, 0.01, "safe"),
+        ("mx=" + "?" * 900 + "e" * 300, 0.01, "safe"),
+        ("mx=eeeee" + "?e" * 5, 1.0, "unproven"),
+        ("mx=eeee" + "?e" * 4, 1.0, "safe"),
+    ],
+    ids=["a third", "less", "before the log told", "a third of few", "few"],
+)
+def test_mail_of_which_the_log_does_not_tell_among_the_rest(story: str, max_share: float, expected: str) -> None:
+    """It may be just what went in clear, so much of it leaves a verdict open; what was before the log told does not."""
+    asked = Thresholds(max_share=max_share)
+    (judgement,) = recommend(list(observations(story)), "encrypt", WINDOW, asked, provider).judgements
+    assert str(judgement.verdict) == expected
+    assert ("that is 33.3% of it, and may be what went in clear" in judgement.reasons) == (expected == "unproven")

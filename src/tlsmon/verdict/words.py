@@ -212,7 +212,8 @@ def _doubts(grounds: Grounds) -> Iterable[str]:
     if silent.is_last:
         yield f"of the last {count(silent.at_end, 'mail')} the log does not tell how they went"
     elif silent.is_much:
-        yield f"that is {percent(silent.among / (silent.among + silent.told))} of it, and may be what went in clear"
+        mails = count(silent.among + silent.told, "mail")
+        yield f"{silent.among:,} of {mails} since it first told of one: they may be just those in clear"
     connections = sum(item.observation.connections for item in grounds.mail)
     yield from too_few(grounds.mails, connections, grounds.upper, grounds.thresholds)
 

@@ -161,4 +161,4 @@ def test_mail_of_which_the_log_does_not_tell_among_the_rest(story: str, max_shar
     asked = Thresholds(max_share=max_share)
     (judgement,) = recommend(list(observations(story)), "encrypt", WINDOW, asked, provider).judgements
     assert str(judgement.verdict) == expected
-    assert ("that is 33.3% of it, and may be what went in clear" in judgement.reasons) == (expected == "unproven")
+    assert ("may be just those in clear" in "; ".join(judgement.reasons)) == (expected == "unproven")

@@ -8,7 +8,20 @@ from typing import NamedTuple
 
 from maillog.carry import delivery_from_json, delivery_to_json
 from maillog.exim.events import Route
-from maillog.model import Cause, Delivery, Direction, Evidence, JsonValue, Record, Relay, Result, Security, Source, Tls
+from maillog.model import (
+    Cause,
+    Delivery,
+    Direction,
+    Evidence,
+    JsonValue,
+    Outcome,
+    Record,
+    Relay,
+    Result,
+    Security,
+    Source,
+    Tls,
+)
 
 _NOT_TOLD: tuple[JsonValue, ...] = ((), False, None, None, False, False)
 """For what states of older versions do not tell, of hosts that failed and of what follows them."""
@@ -90,11 +103,14 @@ def goes_on(run: Run, said: Said) -> bool:
     Tell whether a delivery went over a connection that was used before.
 
     Such a one is kept open for further messages (the asterisk behind ``H=``), or it is that of another recipient of
-    this message. Of those only the ones that were sent are marked (``->``), so whatever follows a line about the same
-    host is taken for the same connection: there may be more than are counted, never fewer.
+    this message. Only some of those are marked (``->``), so what follows a line of the same kind about the same host is
+    taken for the same connection. Lines of what failed show no session, so they do not stand for what was sent.
     """
-    before = run.held[-1].said.relay.ip if run.held else None
-    return said.route.continued or (before is not None and before == said.relay.ip)
+    if said.route.continued or not run.held or said.relay.ip is None:
+        return said.route.continued
+    before = run.held[-1].said
+    alike = (before.result.outcome is Outcome.SENT) is (said.result.outcome is Outcome.SENT)
+    return alike and before.relay.ip == said.relay.ip
 
 
 def failed_beside(run: Run, ip: str | None) -> str | None:

@@ -56,6 +56,10 @@ class Rows(NamedTuple):
         """Return how many attempts there are under each code, of those that are asked for."""
         return np.bincount(codes[which], self.found.attempts[which], size).astype(np.int64)
 
+    def connections(self, codes: Numbers, size: int, which: npt.NDArray[np.bool_]) -> Numbers:
+        """Return how many connections there are under each code, of the attempts that are asked for."""
+        return np.bincount(codes[which], self.found.connections[which], size).astype(np.int64)
+
     def sessions(self, codes: Numbers, which: npt.NDArray[np.bool_]) -> dict[int, list[Sessions]]:
         """Return attempts by code as the history of addresses takes them."""
         found: dict[int, list[Sessions]] = defaultdict(list)
@@ -217,7 +221,7 @@ def _behaviours(rows: Rows, by: Keys) -> list[Behaviour | None]:
     size = len(by.address)
     good, bad = (rows.standing == what for what in (GOOD, BAD))
     any_good, any_bad = (np.bincount(by.key[which], minlength=size) > 0 for which in (good, bad))
-    number = np.maximum(np.bincount(by.key[good], rows.found.connections[good], size).astype(np.int64), any_good)
+    number = np.maximum(rows.connections(by.key, size, good), any_good)
     found = [Behaviour(sessions, 0, None) if sessions else None for sessions in number.tolist()]
     for key, sessions in rows.sessions(by.key, rows.telling & any_bad[by.key]).items():
         found[key] = behaviour(sessions)
@@ -225,14 +229,14 @@ def _behaviours(rows: Rows, by: Keys) -> list[Behaviour | None]:
 
 
 def _failed(rows: Rows) -> dict[str, int]:
-    """Return the attempts that failed for another reason than TLS, by address (IP)."""
+    """Return the connections of attempts that failed for another reason than TLS, by address (IP)."""
     found = rows.found
     failed: dict[str, int] = defaultdict(int)
-    put_off_at = rows.sums(found.address, len(found.addresses), found.where(put_off)).tolist()
+    put_off_at = rows.connections(found.address, len(found.addresses), found.where(put_off)).tolist()
     for address, number in zip(found.addresses, put_off_at, strict=True):
         if number and address.ip:
             failed[address.ip] += number
-    before = rows.sums(found.kind, len(found.kinds), found.where(lambda kind: kind.earlier)).tolist()
+    before = rows.connections(found.kind, len(found.kinds), found.where(lambda kind: kind.earlier)).tolist()
     for kind, number in zip(found.kinds, before, strict=True):
         for ip in kind.earlier if number else ():
             failed[ip] += number

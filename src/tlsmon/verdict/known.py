@@ -24,7 +24,7 @@ class Known(NamedTuple):
     pools: Mapping[str, Pool]
     pooled: bool
     failed: Mapping[str, int]
-    """By address (IP): attempts that failed there for another reason than TLS, and the mail had to go on or to wait."""
+    """By address (IP): connections that failed there, for another reason than TLS, so that mail went on or waited."""
     not_offering: frozenset[str]
     """Addresses (IP) of which a probe found that they do not offer STARTTLS, so that they cannot refuse it."""
     siblings: Mapping[tuple[Sender, Address], Mapping[Address, tuple[int, int]]]
@@ -60,9 +60,9 @@ def known_of(
     failed: dict[str, int] = defaultdict(int)
     for observation, _ in items:
         for ip in observation.earlier:
-            failed[ip] += observation.attempts
+            failed[ip] += observation.connections
         if observation.address.ip and put_off(observation):
-            failed[observation.address.ip] += observation.attempts
+            failed[observation.address.ip] += observation.connections
     outbound = bool(items) and items[0].observation.direction is Direction.OUTBOUND
     siblings = siblings_of(items) if pooled and outbound else {}
     return Known(behaviours, pools, pooled, failed, not_offering, siblings)

@@ -187,7 +187,7 @@ class Steady:
         met, _, _ = distinct(combined([(self._way[mail], size), (host[mail], len(rows.hosts))]))
         return Way(
             rows.sums(self._way, size, mail),
-            np.bincount(self._way[mail], found.connections[mail], size).astype(np.int64),
+            rows.connections(self._way, size, mail),
             rows.sums(self._way, size, mail & (rows.standing == GOOD)),
             np.bincount(met // max(len(rows.hosts), 1), minlength=size),
             self._least(np.where(mail, found.first, _NEVER)),

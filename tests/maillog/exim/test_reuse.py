@@ -20,8 +20,8 @@ DONE = f"{ID} Completed"
 CASES: dict[str, tuple[list[str | tuple[float, str]], list[bool]]] = {
     "one recipient": ([ONE, DONE], [False]),
     "two": ([ONE, FURTHER, DONE], [False, True]),
-    "one put off first": ([PUT_OFF, ONE], [False, True]),
-    "one put off last": ([ONE, PUT_OFF], [False, True]),
+    "one put off first": ([PUT_OFF, ONE, FURTHER], [False, False, True]),
+    "one put off last": ([ONE, PUT_OFF, PUT_OFF.replace("c@", "d@")], [False, False, True]),
     "another host": ([ONE, ELSEWHERE, DONE], [False, False]),
     "back from another host": ([ONE, ELSEWHERE, FURTHER, DONE], [False, False, False]),
     "kept open": ([ONE, DONE, KEPT], [False, True]),

@@ -68,3 +68,11 @@ def test_a_host_of_which_no_connection_is_known_goes_away_as_well() -> None:
     after = [item for minute in range(40) for item in mails("b=" + "." * (minute + 1) + "p", 1, 1)]
     found = judged([*before, *after], max_share=1.0)
     assert found.fates.rerouted == 0
+
+
+@pytest.mark.parametrize(("connections", "rerouted"), [(1, 40), (100, 0)])
+def test_a_big_mailing_that_is_put_off_says_no_more_than_a_mail(connections: int, rerouted: int) -> None:
+    """A host that once answers 450 to a hundred recipients can still take what another one is refused."""
+    regular = mails("a=" + "p." * 40 + " b=" + ".e" * 40 + " exim", 1, 1)
+    put_off = mails("b=f exim", 100, connections)
+    assert judged([*regular, *put_off], max_share=1.0).fates.rerouted == rerouted

@@ -170,4 +170,4 @@ def test_live_run(name: str, tmp_path: Path) -> None:
     assert min(said["encrypted"], said["plaintext"]) > 50
     counted, seen = connections(result.log, result.truth)
     assert {ip: number for ip, number in counted.items() if ip in seen and number > seen[ip]} == {}
-    assert 0.9 * seen.total() < counted.total() <= seen.total()
+    assert 0.97 * seen.total() < counted.total() <= seen.total()

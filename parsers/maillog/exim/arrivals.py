@@ -44,7 +44,7 @@ _CLIENT = (
     r"(?: I=\[[0-9A-Fa-f:.]+\](?::(?P<port>[0-9]{1,5}))?)?"
 )
 _ARRIVAL = re.compile(
-    rf"{_ID}[<(]= {_SENDER}(?: R=\S+)?(?: DS)? H={_CLIENT}(?: TFO\*?)?(?: U=\S+)?(?: Ci=\S+)?"
+    rf"{_ID}[<(]= {_SENDER}(?: R=\S+)?(?: DS)? H={_CLIENT}(?: TFO\*?)?(?: U=(?P<user>\S+))?(?: Ci=\S+)?"
     r" P=(?P<protocol>[A-Za-z0-9-]{1,32})(?: L[*.]?-?)?(?: SPF(?:=[a-z]+)?)?(?: X=(?P<x>[\x21-\x7e]{1,200}))?(?![^ ])"
 )
 _FROM_ELSEWHERE = re.compile(rf"{_ID}[<(]= [^\n]* H=")
@@ -105,7 +105,7 @@ class Arrivals:
             Line(
                 found["queue_id"],
                 relay,
-                _tls(protocol, found["x"]),
+                _tls(protocol, found["x"], named=found["user"] is not None),
                 _ACCEPTED,
                 NULL_SENDER if sender == "<>" else domain_of(sender),
             ),
@@ -151,16 +151,21 @@ class Line(NamedTuple):
     sender_domain: str | None
 
 
-def _tls(protocol: str, cipher: str | None) -> Tls:
+def _tls(protocol: str, cipher: str | None, *, named: bool) -> Tls:
     """
     Return what the mail came over.
 
     CV= is about the client's certificate, and until 4.98 stands on every line, so it says nothing here.
+
+    ``named``: there is a U=, which is the client's ident, or the user of this machine who hands on another host's mail
+    (-oMa, seen with 4.96). The latter comes through a pipe, whatever P= says.
     """
     if cipher is not None:
         fields = _cipher_of(f" X={cipher}")
         known = (fields.protocol, fields.cipher) if fields else (None, None)
         return Tls(Security.ENCRYPTED, None, Evidence.STATED, *known)
+    if named:
+        return Tls(Security.UNKNOWN)
     if protocol in ENCRYPTED:
         return Tls(Security.ENCRYPTED, None, Evidence.STATED)
     # Trusted callers may name any protocol (-oMr): then the line does not tell.

@@ -260,7 +260,7 @@ class Inbound:
         result = _HANDSHAKE_FAILED if session.failed else None
         if service and said and said.counted:
             encrypted = session.summary is not None or said.starttls.accepted > 0
-            refused = said.mail.given and not said.mail.accepted and not encrypted and not session.rejected
+            refused = said.only_greeted and said.mail.given and not encrypted and not session.rejected
             # smtpd(8) does not log its answer 530, "Must issue a STARTTLS command first" (smtpd.c:smtpd_proto).
             if refused and service.took_encrypted and not service.took_clear:
                 result = result or _REFUSED

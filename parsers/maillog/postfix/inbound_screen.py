@@ -12,7 +12,7 @@ PROGRAM = "smtpd"
 
 _SEARCH = re.compile(
     rb"/smtpd(?:\[[0-9]*\]: (?:(?:dis)?connect from |[AUTV][a-z]+ TLS connection |SSL_accept error "
-    rb"|[0-9A-Za-z]+: (?:client=|reject: |lost connection after STARTTLS)"
+    rb"|[0-9A-Za-z]+: (?:client=|(?:milter-)?reject: |lost connection after STARTTLS)"
     rb"|lost connection after STARTTLS)|[\" :])"
     rb"|/qmgr(?:\[[0-9]*\])?: [0-9A-Za-z]+: from=<"
 )

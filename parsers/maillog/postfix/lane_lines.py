@@ -32,7 +32,8 @@ _SMTPD = (
     rf"(smtpd\[\d{{1,10}}|{_SERVICES}\[\d{{1,10}})\]: "
     r"((?:connect from|disconnect from|[AUTV][a-z]+ TLS connection|SSL_accept error) .*"
     r"|(?!NOQUEUE)([0-9A-Za-z]{5,32}): client=(.*)"
-    r"|(?:[0-9A-Za-z]+: (?:client=|reject: |lost connection after STARTTLS)|lost connection after STARTTLS).*)"
+    r"|(?:[0-9A-Za-z]+: (?:client=|(?:milter-)?reject: |lost connection after STARTTLS)"
+    r"|lost connection after STARTTLS).*)"
 )
 _QMGR = (
     r"(qmgr\[\d{1,10}\]: ([0-9A-Za-z]{5,32}): from=<([^<>\n]*)>, size=\d{1,20}, nrcpt=\d{1,9} \(queue active\)(?!.))"

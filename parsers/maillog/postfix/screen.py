@@ -29,7 +29,7 @@ OTHERS = (
     r"(?:cleanup|pickup|bounce|error|anvil|scache|trivial-rewrite)\[|qmgr\[\d{1,10}\]: [0-9A-Za-z]{5,32}: removed\n|"
     r"(?:(?:submissions?|smtps)/)?smtpd\[[0-9]*\]: "
     r"(?!(?:dis)?connect from |[AUTV][a-z]+ TLS connection |SSL_accept error "
-    r"|[0-9A-Za-z]+: (?:client=|reject: |lost connection after STARTTLS)|lost connection after STARTTLS)"
+    r"|[0-9A-Za-z]+: (?:client=|(?:milter-)?reject: |lost connection after STARTTLS)|lost connection after STARTTLS)"
 )
 # The stamp is spelt out: a looser one would let an address further on in a line pass for the tag.
 _OF_OTHERS = re.compile(

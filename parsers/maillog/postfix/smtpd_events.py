@@ -68,6 +68,8 @@ class Disconnected(NamedTuple):
     """The line counts the commands, as it does since 3.0."""
     starttls: Commands
     mail: Commands
+    only_greeted: bool
+    """The client said EHLO or HELO, and no command was accepted that a server which demands TLS refuses without it."""
 
 
 class Nothing(NamedTuple):
@@ -83,8 +85,11 @@ NO_COMMANDS = Commands(0, 0)
 _CLIENT = r"(?P<host>[^\s\[\],]{1,300})\[(?P<ip>[0-9A-Fa-f:.%a-z]{2,60})\](?::\d{1,5})?"
 _CONNECT = re.compile(rf"connect from {_CLIENT}$")
 _DISCONNECT = re.compile(rf"disconnect from {_CLIENT}(?P<commands>(?: [a-z_]+=[a-z0-9/]+)*)")
-_COMMAND = re.compile(r" (starttls|mail)=(\d{1,9})(?:/(\d{1,9}))?(?= |$)")
+_COMMAND = re.compile(r" ([a-z]+)=(\d{1,9})(?:/(\d{1,9}))?(?= |$)")
 _COUNTED = " commands="
+_GREETINGS = frozenset({"ehlo", "helo"})
+# smtpd.c: SMTPD_CMD_FLAG_PRE_TLS. "commands" is their sum.
+_WITHOUT_TLS = _GREETINGS | {"starttls", "noop", "quit", "xclient", "commands"}
 _MAIL = re.compile(rf"(?P<queue_id>[0-9A-Za-z]{{5,32}}): client={_CLIENT}(?P<more>, [a-z_]+=.*)?$", re.DOTALL)
 _NO_QUEUE = "NOQUEUE"
 # With tls_server_sni_maps the name that the client asked for follows its address (tls_misc.c:tls_log_summary).
@@ -94,7 +99,8 @@ _HANDSHAKE = re.compile(
     re.DOTALL,
 )
 _FAILED = re.compile(rf"(?:SSL_accept error from|(?:[0-9A-Za-z]+: )?lost connection after STARTTLS from) {_CLIENT}")
-_REJECTED = re.compile(r"(?:[0-9A-Za-z]+: )?reject: ((?:MAIL|EHLO|HELO|CONNECT) from )?")
+# What a milter rejects has a word of its own: "NOQUEUE: milter-reject: MAIL from".
+_REJECTED = re.compile(r"(?:[0-9A-Za-z]+: )?(?:milter-)?reject: ((?:MAIL|EHLO|HELO|CONNECT) from )?")
 # qmgr(8) reads the sender from the queue file, so it has no comma of ours in front (opened.c:vopened).
 _SENDER = re.compile(
     r"(?P<queue_id>[0-9A-Za-z]{5,32}): from=<(?P<sender>.*)>, size=\d{1,20}, nrcpt=\d{1,9} \(queue active\)$", re.DOTALL
@@ -154,7 +160,13 @@ def _disconnected(text: str) -> Disconnected | Nothing:
     given = {
         name: Commands(int(accepted), int(total or accepted)) for name, accepted, total in _COMMAND.findall(commands)
     }
-    return Disconnected(_COUNTED in commands, given.get("starttls", NO_COMMANDS), given.get("mail", NO_COMMANDS))
+    accepted = {name for name, command in given.items() if command.accepted}
+    return Disconnected(
+        _COUNTED in commands,
+        given.get("starttls", NO_COMMANDS),
+        given.get("mail", NO_COMMANDS),
+        only_greeted=bool(accepted & _GREETINGS) and accepted <= _WITHOUT_TLS,
+    )
 
 
 def _handshake(text: str) -> ClientHandshake | Unread:

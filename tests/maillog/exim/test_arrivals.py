@@ -45,7 +45,10 @@ SECURITY = {
     "SPF": (f"P=esmtps SPF {X13} S=1", "encrypted"),
     "SPF with its result, 4.100": (f"P=esmtps SPF=softfail {X13} S=1", "encrypted"),
     "early pipelining": (f"P=esmtps L* {X13} S=1", "encrypted"),
-    "fast open and ident": ("TFO U=ann Ci=1AbC P=esmtp S=1", "plaintext"),
+    "fast open": ("TFO Ci=1AbC P=esmtp S=1", "plaintext"),
+    "ident": (f"U=ann P=esmtps {X13} S=1", "encrypted"),
+    "ident, or exim -bs -oMa": ("TFO U=root Ci=1AbC P=esmtp S=225", "unknown"),
+    "exim -bS -oMa -oMr esmtps": ("U=root P=esmtps S=211", "unknown"),
     "anything by -oMr": ("P=scanned-ok S=1", "unknown"),
 }
 

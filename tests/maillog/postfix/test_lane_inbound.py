@@ -83,6 +83,7 @@ _inbound = [
     ),
     f"NOQUEUE: reject: RCPT from {_clients[0]}: 554 5.7.1 no: client={_clients[0]}",
     f"NOQUEUE: reject: MAIL from {_clients[0]}: 554 5.7.1 no",
+    f"NOQUEUE: milter-reject: MAIL from {_clients[0]}: 550 5.7.1 Command rejected",
     f"SSL_accept error from {_clients[0]}: -1",
     f"lost connection after STARTTLS from {_clients[1]}",
 ]

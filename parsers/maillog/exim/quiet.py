@@ -30,7 +30,8 @@ class Quiet:
     def add(self, queue_id: str, run: Run) -> None:
         """Keep what later lines need of a message whose lines so far were judged, if there is anything."""
         if run.open:
-            self._runs[queue_id] = replace(run, held=[], deferral=None, unread=False, continued=run.was_continued)
+            emptied = replace(run, held=[], reached=set(), deferral=None, unread=False, continued=run.was_continued)
+            self._runs[queue_id] = emptied
         elif run.was_continued:
             self._runs[queue_id] = Run(run.last, continued=True)
         if len(self._runs) > QUIET_LIMIT:

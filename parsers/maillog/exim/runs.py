@@ -82,6 +82,8 @@ class Run:
     """A line that was judged already was of a kept connection."""
     open: bool = False
     """A host was noted after the last delivery line: the attempt goes on."""
+    reached: set[tuple[bool, str]] = field(default_factory=set)
+    """Addresses of the hosts of ``held``, and whether they took what was sent; not carried, as those tell them."""
 
     @property
     def was_continued(self) -> bool:
@@ -100,17 +102,18 @@ class Run:
 
 def goes_on(run: Run, said: Said) -> bool:
     """
-    Tell whether a delivery went over a connection that was used before.
+    Tell whether a delivery went over a connection that was used before; note its host.
 
     Such a one is kept open for further messages (the asterisk behind ``H=``), or it is that of another recipient of
-    this message. Only some of those are marked (``->``), so what follows a line of the same kind about the same host is
-    taken for the same connection. Lines of what failed show no session, so they do not stand for what was sent.
+    this message. Lines stand in the order of the recipients, whichever host took them and whichever of them failed, so
+    all of one kind about one host are taken for one connection. Lines of what failed show no session, so they do not
+    stand for what was sent.
     """
-    if said.route.continued or not run.held or said.relay.ip is None:
-        return said.route.continued
-    before = run.held[-1].said
-    alike = (before.result.outcome is Outcome.SENT) is (said.result.outcome is Outcome.SENT)
-    return alike and before.relay.ip == said.relay.ip
+    if said.relay.ip is None:
+        return False
+    before, reached = len(run.reached), (said.result.outcome is Outcome.SENT, said.relay.ip)
+    run.reached.add(reached)
+    return said.route.continued or len(run.reached) == before
 
 
 def failed_beside(run: Run, ip: str | None) -> str | None:
@@ -226,7 +229,7 @@ def run_from_json(value: JsonValue) -> Run:
     """Return what :func:`run_to_json` wrote; raises the errors of a wrong shape."""
     last, held, sessions, causes, *more = value
     failed, unread, deferral, barred, continued, is_open = list(more) + list(_NOT_TOLD[len(more) :])
-    return Run(
+    run = Run(
         datetime.fromisoformat(last),
         [_held_from_json(*value) for value in held],
         dict.fromkeys(sessions),
@@ -238,6 +241,9 @@ def run_from_json(value: JsonValue) -> Run:
         bool(continued),
         bool(is_open),
     )
+    for one in run.held:
+        goes_on(run, one.said)
+    return run
 
 
 def _held_from_json(born: int, transport: str | None, value: JsonValue, *marks: JsonValue) -> Held:

@@ -23,7 +23,8 @@ CASES: dict[str, tuple[list[str | tuple[float, str]], list[bool]]] = {
     "one put off first": ([PUT_OFF, ONE, FURTHER], [False, False, True]),
     "one put off last": ([ONE, PUT_OFF, PUT_OFF.replace("c@", "d@")], [False, False, True]),
     "another host": ([ONE, ELSEWHERE, DONE], [False, False]),
-    "back from another host": ([ONE, ELSEWHERE, FURTHER, DONE], [False, False, False]),
+    "back from another host": ([ONE, ELSEWHERE, FURTHER, DONE], [False, False, True]),
+    "one put off in the middle": ([ONE, PUT_OFF, FURTHER, DONE], [False, False, True]),
     "kept open": ([ONE, DONE, KEPT], [False, True]),
     "two messages": ([ONE, DONE, ONE.replace(ID, numbered(8))], [False, False]),
     "a retry": ([PUT_OFF, (120.0, ONE)], [False, False]),
@@ -58,4 +59,6 @@ def test_over_a_cut() -> None:
     reader = LogReader(settings)
     reader.read(text)
     carry = json.loads(json.dumps(reader.carry()))
-    assert [delivery.reused for delivery in LogReader(settings, carry).held()] == [False, True]
+    reader = LogReader(settings, carry)
+    reader.read(f"2026-03-02 09:00:01 {PUT_OFF}\n2026-03-02 09:00:01 {FURTHER}\n".encode())
+    assert [delivery.reused for delivery in reader.held()] == [False, True, False, True]

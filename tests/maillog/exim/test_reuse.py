@@ -15,6 +15,7 @@ FURTHER = f'{ID} -> b@good.example {RT} {MX} {X13} CV=yes C="250 OK"'
 PUT_OFF = f"{ID} == c@good.example {RT} defer (-44) {MX}: SMTP error from remote mail server after RCPT TO: 450 no"
 ELSEWHERE = f'{ID} -> d@good.example {RT} H=mx2.good.example [198.51.100.9] {X13} CV=yes C="250 OK"'
 KEPT = f'{numbered(7)} => e@good.example {RT} {MX}* {X13} CV=yes DN="CN=mx.good.example" C="250 OK"'
+DOWN = f"{ID} H=mx2.good.example [198.51.100.9] Connection refused"
 DONE = f"{ID} Completed"
 
 CASES: dict[str, tuple[list[str | tuple[float, str]], list[bool]]] = {
@@ -27,6 +28,7 @@ CASES: dict[str, tuple[list[str | tuple[float, str]], list[bool]]] = {
     "one put off in the middle": ([ONE, PUT_OFF, FURTHER, DONE], [False, False, True]),
     "kept open": ([ONE, DONE, KEPT], [False, True]),
     "two messages": ([ONE, DONE, ONE.replace(ID, numbered(8))], [False, False]),
+    "a retry after a host that was down": ([PUT_OFF, DOWN, (120.0, PUT_OFF)], [False, False]),
     "a retry": ([PUT_OFF, (120.0, ONE)], [False, False]),
 }
 

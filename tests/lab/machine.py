@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 HOST_NAME = "mail"
+_DAEMON_OUT = "daemon.out"
 _ENTER = """
 hostname "$1"; root=$2; shift 2
 while [ "$1" != -- ]; do mount --bind "$1" "$root$2"; shift 2; done; shift
@@ -78,8 +79,13 @@ class Machine:
 
     def start(self, words: list[str]) -> None:
         """Start a daemon that stays in the foreground. What it prints goes to ``daemon.out`` in the run's folder."""
-        with (self.folder / "daemon.out").open("ab") as out:
+        with (self.folder / _DAEMON_OUT).open("ab") as out:
             self._daemons.append(subprocess.Popen(self._enter(words), stdout=out, stderr=out))
+
+    def said(self) -> str:
+        """Return the end of what the daemons printed, and which of them ended with what status."""
+        ended = [f"\nended with status {daemon.poll()}" for daemon in self._daemons if daemon.poll() is not None]
+        return (self.folder / _DAEMON_OUT).read_text(errors="replace")[-2000:] + "".join(ended)
 
     def stop(self) -> None:
         """End all daemons, newest first, with everything that they started."""

@@ -34,7 +34,6 @@ from tests.lab.world import Host, Tlsa, World, zone_of
 ROOT = "names-bookworm"
 RESOLVER = "127.0.0.1"
 _ORIGIN = "example."
-_AUTHENTIC = re.compile(r"^;; flags:.* ad\b", re.MULTILINE)
 _NSD = f"""\
 server:
   ip-address: {SIGNED_DNS_SERVER}
@@ -178,10 +177,12 @@ def signed_names(network: Network, zone: SignedZone, folder: Path) -> Iterator[N
         (settings / "example.zone").write_text(zone.text)
         (settings / "root.zone").write_text(zone.root_text)
         server.start(["nsd", "-d", "-c", "/etc/nsd/nsd.conf"])
+        # A resolver that cannot fetch the keys at first holds it against the zone for a minute.
+        _await(server, SIGNED_DNS_SERVER, "aa")
         conf = _UNBOUND.format(resolver=RESOLVER, anchor=zone.anchor, signed=SIGNED_DNS_SERVER)
         (resolver.overlay("/etc/unbound") / "unbound.conf").write_text(conf)
         resolver.start(["unbound", "-d", "-c", "/etc/unbound/unbound.conf"])
-        _await(resolver, folder)
+        _await(resolver, RESOLVER, "ad")
         yield
     finally:
         resolver.stop()
@@ -193,14 +194,16 @@ def _machine(namespace: str, folder: Path) -> Machine:
     return Machine(cache_folder() / ROOT, namespace, folder)
 
 
-def _await(resolver: Machine, folder: Path) -> None:
-    """Wait until the resolver says of the zone that it is secure. Raises RuntimeError."""
-    deadline = time.monotonic() + 30
+def _await(machine: Machine, address: str, flag: str) -> None:
+    """Wait until the machine's daemon answers for the zone with a flag of RFC 1035 or 4035. Raises RuntimeError."""
+    # Over TCP: to UDP before the daemon listens drill waits five seconds for an answer.
+    flagged = re.compile(rf"^;; flags:.* {flag}\b", re.MULTILINE)
+    deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         try:
-            if _AUTHENTIC.search(resolver.run(["drill", "-D", _ORIGIN, "SOA", f"@{RESOLVER}"])):
+            if flagged.search(machine.run(["drill", "-t", "-D", _ORIGIN, "SOA", f"@{address}"])):
                 return
         except subprocess.CalledProcessError:
             pass
         time.sleep(0.3)
-    raise RuntimeError(f"no validated answer for {_ORIGIN}; daemon.out below {folder} may say why")
+    raise RuntimeError(f"{address} gave no answer for {_ORIGIN} with {flag}; its server says: {machine.said()}")

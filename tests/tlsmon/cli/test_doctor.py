@@ -59,7 +59,8 @@ def test_for_people() -> None:
         "              smtp_tls_loglevel = 1",
         "          Then: postfix reload",
     ]
-    assert all(len(line) <= 100 for line in rest)
+    # A command is not wrapped, however long the path is that was given.
+    assert all(len(line.replace(f"{SAMPLES}/", "")) <= 100 for line in rest)
 
 
 def test_saved_configuration(tmp_path: Path) -> None:

@@ -208,9 +208,11 @@ class EximDeliveries:
         if run.failed and said.result.outcome is not Outcome.BOUNCED:
             said = replace(said, result=said.result._replace(earlier=failed_beside(run, said.relay.ip)))
         run.open = False
-        run.held.append(Held(self._birth(flag), time, said, flag is Flag.CUT_THROUGH, goes_on(run, said)))
+        cut_through = flag is Flag.CUT_THROUGH
+        reused = goes_on(run, said, cut_through=cut_through)
+        run.held.append(Held(self._birth(flag), time, said, cut_through, reused))
         decided = self._cipher_logging(flag, said.route, time)
-        if flag is not Flag.CUT_THROUGH:
+        if not cut_through:
             self.ciphers.heard(said, time)
         if len(run.held) > HELD_LIMIT:
             decided += self._give_up(queue_id, whole=False)

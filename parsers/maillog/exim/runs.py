@@ -82,8 +82,8 @@ class Run:
     """A line that was judged already was of a kept connection."""
     open: bool = False
     """A host was noted after the last delivery line: the attempt goes on."""
-    reached: set[tuple[bool, str]] = field(default_factory=set)
-    """Addresses of the hosts of ``held``, and whether they took what was sent; not carried, as those tell them."""
+    reached: set[tuple[str, bool, Security | None]] = field(default_factory=set)
+    """What tells the connections of ``held`` apart, see :func:`goes_on`; not carried, as those tell it."""
 
     @property
     def was_continued(self) -> bool:
@@ -100,19 +100,19 @@ class Run:
         return said if len(held) == 1 or all(other.said is said for other in held) else None
 
 
-def goes_on(run: Run, said: Said) -> bool:
+def goes_on(run: Run, said: Said, *, cut_through: bool) -> bool:
     """
-    Tell whether a delivery went over a connection that was used before; note its host.
+    Tell whether a delivery went over a connection that was used before; note its own.
 
     Such a one is kept open for further messages (the asterisk behind ``H=``), or it is that of another recipient of
     this message. Lines stand in the order of the recipients, whichever host took them and whichever of them failed, so
     all of one kind about one host are taken for one connection. Lines of what failed show no session, so they do not
-    stand for what was sent.
+    stand for what was sent; nor does one with TLS for one without, but with cutthrough, where one line has it for all.
     """
     if said.relay.ip is None:
         return False
-    before, reached = len(run.reached), (said.result.outcome is Outcome.SENT, said.relay.ip)
-    run.reached.add(reached)
+    before, security = len(run.reached), None if cut_through else said.tls.security
+    run.reached.add((said.relay.ip, said.result.outcome is Outcome.SENT, security))
     return said.route.continued or len(run.reached) == before
 
 
@@ -242,7 +242,7 @@ def run_from_json(value: JsonValue) -> Run:
         bool(is_open),
     )
     for one in run.held:
-        goes_on(run, one.said)
+        goes_on(run, one.said, cut_through=one.cut_through)
     return run
 
 

@@ -15,6 +15,8 @@ FURTHER = f'{ID} -> b@good.example {RT} {MX} {X13} CV=yes C="250 OK"'
 PUT_OFF = f"{ID} == c@good.example {RT} defer (-44) {MX}: SMTP error from remote mail server after RCPT TO: 450 no"
 ELSEWHERE = f'{ID} -> d@good.example {RT} H=mx2.good.example [198.51.100.9] {X13} CV=yes C="250 OK"'
 KEPT = f'{numbered(7)} => e@good.example {RT} {MX}* {X13} CV=yes DN="CN=mx.good.example" C="250 OK"'
+CLEAR = f'{ID} => f@good.example {RT} {MX} C="250 OK"'
+CUT_THROUGH = [ONE.replace("=>", ">>"), FURTHER.replace("->", ">>")]
 DOWN = f"{ID} H=mx2.good.example [198.51.100.9] Connection refused"
 DONE = f"{ID} Completed"
 
@@ -26,6 +28,8 @@ CASES: dict[str, tuple[list[str | tuple[float, str]], list[bool]]] = {
     "another host": ([ONE, ELSEWHERE, DONE], [False, False]),
     "back from another host": ([ONE, ELSEWHERE, FURTHER, DONE], [False, False, True]),
     "one put off in the middle": ([ONE, PUT_OFF, FURTHER, DONE], [False, False, True]),
+    "one in clear": ([ONE, CLEAR, FURTHER, CLEAR, DONE], [False, False, True, True]),
+    "cutthrough": ([CUT_THROUGH[0].replace(f" {X13} CV=yes", ""), CUT_THROUGH[1], DONE], [False, True]),
     "kept open": ([ONE, DONE, KEPT], [False, True]),
     "two messages": ([ONE, DONE, ONE.replace(ID, numbered(8))], [False, False]),
     "a retry after a host that was down": ([PUT_OFF, DOWN, (120.0, PUT_OFF)], [False, False]),
@@ -35,7 +39,11 @@ CASES: dict[str, tuple[list[str | tuple[float, str]], list[bool]]] = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_own_or_reused(name: str) -> None:
-    """Recipients of a message at one host share a connection; the asterisk marks one that was kept open."""
+    """
+    Recipients of a message at one host share a connection; the asterisk marks one that was kept open.
+
+    What went in clear had none with TLS: else a host that has STARTTLS now and then would show no session without it.
+    """
     texts, expected = CASES[name]
     assert [delivery.reused for delivery in read(*texts)] == expected
 
@@ -62,5 +70,5 @@ def test_over_a_cut() -> None:
     reader.read(text)
     carry = json.loads(json.dumps(reader.carry()))
     reader = LogReader(settings, carry)
-    reader.read(f"2026-03-02 09:00:01 {PUT_OFF}\n2026-03-02 09:00:01 {FURTHER}\n".encode())
-    assert [delivery.reused for delivery in reader.held()] == [False, True, False, True]
+    reader.read("".join(f"2026-03-02 09:00:01 {line}\n" for line in (PUT_OFF, CLEAR, FURTHER)).encode())
+    assert [delivery.reused for delivery in reader.held()] == [False, True, False, False, True]

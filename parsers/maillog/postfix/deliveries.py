@@ -187,7 +187,7 @@ class PostfixDeliveries:
         earlier = None if event.outcome is Outcome.BOUNCED else process.failed_beside(event.relay.ip)
         result = Result(event.outcome, event.dsn, self._causes.of(process, event), earlier)
         level = event.tls_status.level if event.tls_status else None
-        reused = process.reuses(event, microseconds(record.time))
+        reused = process.reuses(event, tie, microseconds(record.time))
         delivery = self._delivery(record, event, tls, result, level)._replace(reused=reused)
         self._note_queue(event, delivery)
         if event.reason and event.reason.ends_session:

@@ -17,7 +17,7 @@ from maillog.postfix.deliveries import PostfixDeliveries, encrypted
 from maillog.postfix.events import Attempt, Handshake, Peer, read_event
 from maillog.postfix.grammar import Summary, TlsStatus
 from maillog.postfix.lane_lines import OUTBOUND, Head
-from maillog.postfix.sessions import FIRST_SLACK, LATER_SLACK, MAX_IDLE, Process, Session
+from maillog.postfix.sessions import FIRST_SLACK, LATER_SLACK, MAX_IDLE, Process, Session, Told
 from maillog.postfix.whole import SECOND
 from maillog.tallies import Tallies, Tally, bounded
 
@@ -124,8 +124,8 @@ class OutboundLane:
             or deliveries.queue.holds(queue_id)
         ):
             return None
-        told = queue_id, session.peer and session.peer.ip, times, at
-        alike = (domain, name, sent, tls, session.summary, process.goes_on(*told))
+        told = Told(queue_id, session.peer and session.peer.ip, over_tls=True, times=times, at=at)
+        alike = (domain, name, sent, tls, session.summary, process.goes_on(told))
         tally = self._sent.get(alike) or self._new_tally(alike)
         if tally is None or tally.peer != session.peer:
             return None

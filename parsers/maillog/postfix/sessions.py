@@ -9,6 +9,7 @@ two requests; after ``max_idle`` (100 s) without work it leaves, and its number 
 
 from dataclasses import dataclass, field, fields
 from enum import Enum, auto
+from typing import NamedTuple
 from zlib import crc32
 
 from maillog.model import Authentication, Cause, JsonValue, Outcome, Scope
@@ -102,6 +103,17 @@ class Session:
         return True
 
 
+class Told(NamedTuple):
+    """What a status line tells of the transaction that it is of."""
+
+    queue_id: str
+    ip: str | None
+    over_tls: bool
+    """Whether its process held the session."""
+    times: str
+    at: int
+
+
 @dataclass(slots=True)
 class Process:
     """What is known of one smtp(8) or lmtp(8) process."""
@@ -123,8 +135,8 @@ class Process:
     seen_at_sweep: int = 0
     sweeps: int = 0
     """How many sweeps found that it had written nothing since the one before."""
-    told: tuple[str, str | None, str, int] | None = None
-    """Of the last status line: queue id, address of the host, delays and time, see :meth:`goes_on`."""
+    told: Told | None = None
+    """Of the last status line, see :meth:`goes_on`."""
 
     def inherit(self, other: "Process") -> None:
         """
@@ -153,22 +165,23 @@ class Process:
         """Note that a host failed: in the present request, or in the one that is named next."""
         self.unclaimed = [*self.unclaimed, ip or "?"][:FAILED_LIMIT]
 
-    def goes_on(self, queue_id: str, ip: str | None, times: str, time: int) -> bool:
+    def goes_on(self, told: Told) -> bool:
         """
         Tell whether a status line is of a further recipient in the transaction that the one before told of.
 
-        Recipients of one transaction share the b and c delays. Another request for the same mail that agrees in both
-        is taken for the same: so there may be more connections than are counted, never fewer.
+        Recipients of one transaction share the b and c delays, and the TLS session where there is one. Another request
+        for the same mail that agrees in all is taken for the same: so there may be more connections than are counted,
+        never fewer.
         """
-        told = self.told
-        if told is None or told[0] != queue_id or told[1] != ip or time - told[3] > LATER_SLACK:
+        last = self.told
+        if last is None or last[:3] != told[:3] or told.at - last.at > LATER_SLACK:
             return False
-        return _request_of(told[2]) == _request_of(times)
+        return _request_of(last.times) == _request_of(told.times)
 
-    def reuses(self, attempt: Attempt, time: int) -> bool:
+    def reuses(self, attempt: Attempt, tie: Tie, time: int) -> bool:
         """Tell whether an attempt went over a connection that was used before; note what its line tells."""
-        told = attempt.queue_id, attempt.relay.ip, attempt.times, time
-        goes_on = self.goes_on(*told)
+        told = Told(attempt.queue_id, attempt.relay.ip, tie is Tie.HELD, attempt.times, time)
+        goes_on = self.goes_on(told)
         self.told = told
         return goes_on or attempt.connection_use > 1
 
@@ -339,7 +352,7 @@ def _process_from_json(value: JsonValue) -> Process:
         | {
             "session": session,
             "trouble": Cause(value["trouble"]) if value.get("trouble") else None,
-            "told": tuple(value["told"]) if value.get("told") else None,
+            "told": Told(*value["told"]) if value.get("told") else None,
         }
     )
 

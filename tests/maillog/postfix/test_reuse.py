@@ -75,6 +75,14 @@ class TestOut:
         assert reused(*session, to(), to(pid=2, recipient=AGAIN)) == [False, False]
 
 
+def test_second_request_in_clear() -> None:
+    """What went in clear has a connection of its own, though its request took as long, to the digits."""
+    in_clear = to(recipient=AGAIN, delays="delay=0.31, delays=0.02/0.03/0.12/0.14")
+    assert reused(tls(), to(), in_clear) == [False, False]
+    stated = to(tls="may:none", recipient=AGAIN, delays="delay=0.31, delays=0.02/0.03/0.12/0.14")
+    assert reused(tls(), to(tls="may"), stated) == [False, False]
+
+
 def test_kept_connection() -> None:
     """conn_use= counts the mails of a connection (``smtp/smtp_rcpt.c``); that of the first is not written."""
     assert reused(tls(), to(), tls(kind="reused"), to(QID2, use=2), to(QID2, use=2, recipient=AGAIN)) == [

@@ -10,14 +10,23 @@ from tests.lab.run import Result, run_scenario
 from tests.lab.scenario import Scenario
 from tests.lab.test_truth import check, wrong
 
+_TRIES = 4
+
 
 def checked_run(scenario: Scenario, setup: Setup, folder: Path) -> Result:
-    """Run a scenario; a mail that went in clear is not called encrypted, though there are lines of such with X=."""
-    result = run_scenario(scenario, setup, folder)
-    checked = check(result.log, result.truth)
-    assert wrong(checked) == []
-    forged = [one for one in checked if one.saw == "plaintext" and " X=" in one.line]
-    assert {one.said for one in forged} == {"unknown"}, "without any, this test shows nothing"
-    said = Counter(one.said for one in checked)
-    assert min(said["encrypted"], said["plaintext"]) > 0
-    return result
+    """
+    Run a scenario; a mail that went in clear is not called encrypted, though there are lines of such with X=.
+
+    Which connections Exim keeps, and for what, is a matter of moments: a run without such a line shows nothing, and on
+    a busy machine there are such runs. So there are several tries, and every one must be right.
+    """
+    for number in range(_TRIES):
+        result = run_scenario(scenario, setup, folder / str(number))
+        checked = check(result.log, result.truth)
+        assert wrong(checked) == []
+        forged = {one.said for one in checked if one.saw == "plaintext" and " X=" in one.line}
+        assert forged <= {"unknown"}
+        said = Counter(one.said for one in checked)
+        if forged and min(said["encrypted"], said["plaintext"]) > 0:
+            return result
+    raise AssertionError(f"{_TRIES} runs without a line of another connection's cipher")

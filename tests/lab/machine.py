@@ -20,11 +20,14 @@ _ENTER = """
 hostname "$1"; root=$2; shift 2
 while [ "$1" != -- ]; do mount --bind "$1" "$root$2"; shift 2; done; shift
 mount -t proc proc "$root/proc"
+mount -t tmpfs tmp "$root/tmp"
 chroot "$root" "$@"
 exit $?
 """
 # The shell stays as the first process of its PID namespace: the kernel ends it with its parent and then all others,
 # which it would not do for a set-user-ID program such as Exim (PR_SET_PDEATHSIG, prctl(2)).
+# Runs at the same time have processes of the same number, by which NSD names its files in /tmp: two of them that start
+# together would end one another.
 
 
 def cache_folder() -> Path:

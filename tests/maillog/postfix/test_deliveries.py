@@ -27,8 +27,6 @@ from tests.maillog.postfix.lines import (
 )
 
 from maillog import Authentication, Evidence, LogReader, Security
-from maillog.postfix.deliveries import LOGGING_LIMIT
-from maillog.postfix.sessions import PROCESS_LIMIT
 
 
 class TestOneRequest:
@@ -349,15 +347,18 @@ class TestInstances:
         assert got == ([] if queue_id == "4Q" else [queue_id])
 
 
-def test_bounded() -> None:
+def test_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Process numbers and tags without end cost no memory without end, and no delivery is lost."""
+    monkeypatch.setattr("maillog.postfix.sessions.PROCESS_LIMIT", 500)
+    monkeypatch.setattr("maillog.postfix.deliveries.LOGGING_LIMIT", 50)
     at = Clock()
     reader = LogReader(SETTINGS)
     count = 0
-    for number in range(PROCESS_LIMIT + 100):
-        lines = log(at(to(pid=number), 0, instance=f"p{number % (LOGGING_LIMIT + 100)}", host="mail"))
+    for number in range(600):
+        tag = {"instance": f"p{number % 150}", "host": "mail"}
+        lines = log(at(tls(pid=number), 0, **tag), at(to(pid=number), 0, **tag))
         count += len(reader.read(lines).deliveries)
     ((*_, state),) = reader.carry()["readers"]
-    assert count + len(reader.held()) == PROCESS_LIMIT + 100
-    assert len(state["processes"]["known"]) == PROCESS_LIMIT
-    assert len(state["logging"]) <= LOGGING_LIMIT
+    assert count + len(reader.held()) == 600
+    assert len(state["processes"]["known"]) == 500
+    assert len(state["logging"]) == 50

@@ -127,7 +127,7 @@ def test_same_bytes(year: Path, weekly: Report) -> None:
 
 
 @needs_poppler
-@pytest.mark.parametrize("rows", [0, 1, 999, 12_345])
+@pytest.mark.parametrize("rows", [0, 1, 99, 12_345])
 def test_long_tables(weekly: Report, rows: int) -> None:
     """A table of any length gives a bounded number of pages, its header on each, and says what it leaves out."""
     content = render(long_report(weekly, rows), Form.PDF)
@@ -153,7 +153,7 @@ def test_no_row_is_left_alone(weekly: Report, rows: int) -> None:
 
 
 @needs_poppler
-@pytest.mark.parametrize("rows", [7, 1999])
+@pytest.mark.parametrize("rows", [7, 499])
 def test_lines_are_copied_in_order(weekly: Report, rows: int) -> None:
     """Who selects policy lines in the PDF gets them one below the other, in their order, over columns and pages."""
     text = tool("pdftotext", "-raw", "-", "-", content=render(long_report(weekly, rows), Form.PDF)).replace("\f", "\n")

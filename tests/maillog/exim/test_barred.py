@@ -15,6 +15,17 @@ BARRED = {
         Cause.TLS_NOT_OFFERED,
     ),
     "refused": (f"{OTHER}: a TLS session is required, but an attempt to start TLS failed", Cause.TLS_REFUSED),
+    "put off": (
+        f"{OTHER}: SMTP error from remote mail server after STARTTLS: 454 4.7.0 TLS not available now",
+        Cause.TLS_REFUSED,
+    ),
+    "hung up": (f"{OTHER}: Remote host closed connection in response to STARTTLS", Cause.TLS_HANDSHAKE),
+    "no answer": (
+        f"{OTHER}: SMTP timeout after STARTTLS (10 bytes written): Connection timed out",
+        Cause.TLS_HANDSHAKE,
+    ),
+    "no reply": (f"{OTHER}: Malformed SMTP reply in response to pipelined STARTTLS: what?", Cause.TLS_HANDSHAKE),
+    "busy": (f"{OTHER}: SMTP timeout after initial connection: Connection timed out", Cause.UNRELATED),
     "DANE": ("DANE attempt failed; TLS connection to mx2.g.example [198.51.100.8]: (SSL_connect): x", Cause.DANE),
     "TLSA": (f"{OTHER}: DANE error: tlsa lookup DEFER", Cause.DANE),
     "down": (f"{OTHER} Connection refused", Cause.UNRELATED),

@@ -25,6 +25,8 @@ class Certificate(StrEnum):
     EXPIRED = "expired"
     WRONG_NAME = "wrong_name"
     """Signed by the lab's CA, names another host."""
+    NO_SUBJECT = "no_subject"
+    """Signed by the lab's CA, names the MX host, but not in a subject: as some of Let's Encrypt's profiles are."""
 
 
 def _name(common: str) -> x509.Name:
@@ -49,7 +51,8 @@ class Authority:
             kind, [host]
         )
         issuer = None if kind is Certificate.SELF_SIGNED else self._key
-        certificate = self._sign(_name(names[0]), key, names, issuer=issuer, expired=kind is Certificate.EXPIRED)
+        subject = x509.Name([]) if kind is Certificate.NO_SUBJECT else _name(names[0])
+        certificate = self._sign(subject, key, names, issuer=issuer, expired=kind is Certificate.EXPIRED)
         path = self._folder / f"{host}.{kind}.pem"
         path.write_bytes(
             key.private_bytes(
@@ -84,5 +87,6 @@ class Authority:
         )
         if names:
             sans = [x509.DNSName(name) for name in names]
-            builder = builder.add_extension(x509.SubjectAlternativeName(sans), critical=False)
+            # RFC 5280, section 4.2.1.6: critical where there is no subject.
+            builder = builder.add_extension(x509.SubjectAlternativeName(sans), critical=not list(subject))
         return builder.sign(issuer or key, hashes.SHA256())

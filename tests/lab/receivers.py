@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tests.lab.names import Zone, serve_names
 from tests.lab.truth import Accepted, write_truth
-from tests.lab.world import Behaviour, Endpoint, StartTls, World
+from tests.lab.world import Behaviour, Break, Endpoint, StartTls, World
 
 _ADDRESS = re.compile(rb"^(?:MAIL FROM|RCPT TO):\s*<([^>]*)>", re.IGNORECASE)
 _PROTOCOLS = {
@@ -137,8 +137,7 @@ class Session:
             case b"STARTTLS" if self._offers:
                 await self._start_tls()
             case b"MAIL":
-                self._recipients = []
-                await self._say(b"250 2.1.0 Ok")
+                await self._mail()
             case b"RCPT":
                 await self._recipient(line)
             case b"DATA":
@@ -152,7 +151,15 @@ class Session:
             case _:
                 await self._say(b"502 5.5.2 Command not recognized")
 
+    def _gives_up(self, where: Break) -> bool:
+        """Tell whether the session ends here, and let it."""
+        ends = self._behaviour.breaks_at(where, self._number)
+        self._open = self._open and not ends
+        return ends
+
     async def _greet(self) -> None:
+        if self._tls and self._gives_up(Break.EHLO):
+            return
         words = [self._service.host.encode(), b"PIPELINING", b"8BITMIME", b"SMTPUTF8", b"ENHANCEDSTATUSCODES"]
         if self._offers and self._tls is None:
             words.append(b"STARTTLS")
@@ -166,6 +173,11 @@ class Session:
                 await self._say(refusal.encode())
             case StartTls.HANG_UP:
                 self._open = False
+            case StartTls.GARBAGE:
+                await self._say(b"what do you want?")
+            case StartTls.NO_ANSWER:
+                await self._reader.read()
+                self._open = False
             case StartTls.NO_HANDSHAKE:
                 await self._say(b"220 2.0.0 Ready to start TLS")
                 await self._reader.read(1)  # the ClientHello
@@ -177,7 +189,16 @@ class Session:
                 self._tls = self._writer.get_extra_info("ssl_object")
                 self._open = not self._behaviour.drop_after_handshake
 
+    async def _mail(self) -> None:
+        self._recipients = []
+        if self._gives_up(Break.MAIL_421):
+            await self._say(b"421 4.3.2 Going down")
+        elif not self._gives_up(Break.MAIL):
+            await self._say(b"250 2.1.0 Ok")
+
     async def _recipient(self, line: bytes) -> None:
+        if self._gives_up(Break.RCPT):
+            return
         found = _ADDRESS.match(line)
         behaviour = self._behaviour
         self._service.counts["recipients"] += 1
@@ -201,9 +222,11 @@ class Session:
             return
         await self._say(b"354 End data with <CR><LF>.<CR><LF>")
         while (line := await self._reader.readline()) != b".\r\n":
-            if not line:
+            if not line or self._gives_up(Break.DATA):
                 self._open = False
                 return
+        if self._gives_up(Break.DOT):
+            return
         batches = [[one] for one in self._recipients] if self._behaviour.lmtp else [self._recipients]
         for batch in batches:
             reply_id = self._service.ledger.next_id()

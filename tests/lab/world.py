@@ -19,6 +19,25 @@ class StartTls(StrEnum):
     """220, then text instead of a ServerHello."""
     HANG_UP = "hang_up"
     """The connection is closed in answer to the command."""
+    GARBAGE = "garbage"
+    """The answer is no reply of SMTP."""
+    NO_ANSWER = "no_answer"
+
+
+class Break(StrEnum):
+    """Where a receiver gives a session up."""
+
+    EHLO = "EHLO"
+    """The connection is closed in answer to the first command over TLS."""
+    MAIL_421 = "421"
+    """That is the answer to MAIL."""
+    MAIL = "MAIL"
+    """The connection is closed in answer to it, likewise with the next two."""
+    RCPT = "RCPT"
+    DATA = "DATA"
+    """The connection is closed in the middle of the message."""
+    DOT = "DOT"
+    """The connection is closed instead of the last reply."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +51,9 @@ class Behaviour:
     client_certificate: bool = False
     """Demand one. In TLS 1.3 the client's handshake succeeds first and the connection breaks afterwards."""
     drop_after_handshake: bool = False
+    breaks: Break | None = None
+    breaks_every: int = 1
+    """Each n-th session is given up where ``breaks`` says."""
     clear_every: int = 0
     """Each n-th session is not offered STARTTLS; 0: none."""
     clear_from: int | None = None
@@ -51,6 +73,10 @@ class Behaviour:
     accepted_text: bytes = b""
     """Follows the reply id in the last reply of an accepted mail."""
     lmtp: bool = False
+
+    def breaks_at(self, where: Break, session: int) -> bool:
+        """Tell whether the session with this number is given up there."""
+        return self.breaks is where and session % self.breaks_every == 0
 
     def offers_starttls(self, session: int) -> bool:
         """Tell whether the session with this number, counted from 1 at its address, is offered STARTTLS."""

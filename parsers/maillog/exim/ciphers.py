@@ -20,15 +20,16 @@ gets the mail in clear on a second connection. With cutthrough the line has the 
 (``verify.c:do_callout``, "callout unencrypted to"; seen with 4.96 and 4.100.1).
 """
 
+from collections.abc import Callable
 from datetime import datetime
 
-from maillog.exim.events import Route
 from maillog.exim.known_hosts import KnownHosts
 from maillog.exim.runs import Held, Said
 from maillog.exim.sessions import PROXIED_FIRST, Version
-from maillog.model import Delivery, Evidence, JsonValue, Security
+from maillog.model import Authentication, Delivery, Evidence, JsonValue, Security
 from maillog.tls_logging import UNKNOWN
 
+_GOOD = frozenset({Authentication.TRUSTED, Authentication.VERIFIED, Authentication.DANE})
 NAMES_ENOUGH = 20
 """So many lines with DN= show that the selector ``tls_peerdn`` is on."""
 
@@ -47,15 +48,21 @@ class Ciphers:
         self._names = 0
         self._before_proxies = version is not None and version < PROXIED_FIRST
 
-    def heard(self, said: Said, time: datetime) -> None:
+    def heard(self, said: Said, time: datetime, own: Callable[[], bool], *, undisturbed: bool) -> None:
         """
         Note a line, other than of cutthrough, before its message is judged.
+
+        ``own``: see :meth:`judged`, as far as it is known; ``undisturbed``: see :meth:`surely`.
 
         That may be long after mail that followed over the same connection was, where it has further recipients.
         """
         route, ip = said.route, said.relay.ip or ""
-        if said.tls.security is Security.PLAINTEXT or (route.cipher_logged and self._shows_no_session(route)):
+        if said.tls.security is Security.PLAINTEXT:
             self._hosts.seems_clear(ip, time)
+        elif route.cipher_logged and not (route.named or route.continued or self._before_proxies):
+            # What opens a connection is told by the name, by its good certificate, or by there being no other one.
+            if not (undisturbed and _good_certificate(said)) and (self._names > 0 or not own()):
+                self._hosts.seems_clear(ip, time)
         elif route.named and route.cipher_logged:
             self._names = min(self._names + 1, NAMES_ENOUGH)
             if route.stranger is None:
@@ -65,22 +72,27 @@ class Ciphers:
         """Note a line without any sign of TLS."""
         self._hosts.was_clear(delivery.relay.ip or "", delivery.time)
 
+    def seems_clear(self, ip: str, time: datetime) -> None:
+        """Note that a host is about to get mail in clear."""
+        self._hosts.seems_clear(ip, time)
+
     def was_left(self, ip: str, time: datetime) -> None:
         """Note that a callout or cutthrough went on in clear with a host, after TLS with it had failed."""
         self._hosts.was_left(ip, time)
 
-    def surely(self, said: Said, time: datetime) -> bool:
+    def surely(self, said: Said, time: datetime, *, undisturbed: bool) -> bool:
         """
         Tell whether the only line, or the like lines, of a message to one host show the state of their own session.
 
-        Where names are logged, only the cipher of another connection comes without one.
+        Where names are logged, only the cipher of another connection comes without one, or that of a server whose
+        certificate has no subject. ``undisturbed``: no host is said to have failed for the message.
         """
         route = said.route
         if said.tls.security is not Security.ENCRYPTED:
             return True
         if self._of_host_before(said, time):
             return False
-        if route.named or self._before_proxies:
+        if route.named or self._before_proxies or (undisturbed and _good_certificate(said)):
             return True
         return not route.continued and self._names < NAMES_ENOUGH
 
@@ -90,26 +102,29 @@ class Ciphers:
             self._hosts.was_encrypted(said.relay.ip or "", time)
             self._showed(said, time)
 
-    def judged(self, delivery: Delivery, held: Held, *, own: bool) -> Delivery:
-        """Return a delivery whose line has X=. ``own``: no process can have had another connection's at hand."""
+    def judged(self, delivery: Delivery, held: Held, *, own: bool, undisturbed: bool) -> Delivery:
+        """
+        Return a delivery whose line has X=.
+
+        ``own``: no process can have had another connection's at hand; ``undisturbed``: see :meth:`surely`.
+        """
         said, ip = held.said, delivery.relay.ip or ""
         if held.cut_through and self._hosts.is_left(ip, delivery.time):
             return delivery._replace(tls=UNKNOWN)
         alone = held.cut_through or said.route.named or self._before_proxies or own
-        if alone and (held.cut_through or self.surely(said, delivery.time)):
+        alone = alone or (undisturbed and _good_certificate(said))
+        if alone and (held.cut_through or self.surely(said, delivery.time, undisturbed=undisturbed)):
             self.seen(said, delivery.time)
             return delivery
         # The cipher of a connection of its own may be another one's, whatever the host did otherwise.
         known = said.route.continued and self._hosts.is_encrypted(ip, delivery.time)
         known = known and not self._of_host_before(said, delivery.time)
+        if not (alone or said.route.continued):
+            self._hosts.seems_clear(ip, delivery.time)
         self._showed(said, delivery.time)
         if not known:
             return delivery._replace(tls=UNKNOWN)
         return delivery._replace(tls=delivery.tls._replace(evidence=Evidence.INFERRED))
-
-    def _shows_no_session(self, route: Route) -> bool:
-        """Tell whether a line with X= seems to be of a connection without TLS: names are logged, and it has none."""
-        return self._names > 0 and not (route.named or route.continued or self._before_proxies)
 
     def _of_host_before(self, said: Said, time: datetime) -> bool:
         route = said.route
@@ -130,3 +145,8 @@ class Ciphers:
         self.begin(version)
         self._names = state.get("names", 0)  # older states have neither
         self._hosts.restore(state.get("hosts", ({}, {})))
+
+
+def _good_certificate(said: Said) -> bool:
+    """Tell whether a line of a new connection shows that the certificate was checked and found good."""
+    return said.tls.authentication in _GOOD and not said.route.continued

@@ -53,14 +53,14 @@ from maillog.exim.runs import (
     graver,
     host_key,
     of_connection,
-    own_ciphers,
+    own_cipher,
     refined,
     run_from_json,
     run_to_json,
     said_before,
     several_hosts,
 )
-from maillog.exim.sessions import Version, relay_of, tls_of
+from maillog.exim.sessions import WITHIN_FIRST, Version, relay_of, tls_of
 from maillog.model import (
     Cause,
     Delivery,
@@ -138,11 +138,11 @@ class EximDeliveries:
         """Return what a delivery line says where no other host failed before."""
         return Said(event.domain, event.route, relay_of(event), tls_of(event, self.version), result)
 
-    def sent(self, queue_id: str, said: Said, time: datetime) -> list[Delivery]:
+    def sent(self, queue_id: str, flag: Flag, said: Said, time: datetime) -> list[Delivery]:
         """Take a mail that was sent as ``said``, not by cutthrough; return what is decided now."""
         if self._causes:
             self._causes.pop(domain_key(said.domain), None)
-        return self._hold(queue_id, Flag.FIRST, self._run(queue_id), said, time)
+        return self._hold(queue_id, flag, self._run(queue_id), said, time)
 
     def sent_at_once(self, queue_id: str, said: Said, time: datetime) -> list[Delivery] | None:
         """
@@ -152,13 +152,13 @@ class EximDeliveries:
         """
         if queue_id in self.runs or queue_id in self._quiet or len(self.runs) >= RUNS_LIMIT:
             return None
-        if not self.ciphers.surely(said, time):
+        if not self.ciphers.surely(said, time, undisturbed=True):
             return None
         decided = [*self.begin(time)]
         if self._causes:
             self._causes.pop(domain_key(said.domain), None)
         decided += self._cipher_logging(Flag.FIRST, said.route, time)
-        self.ciphers.heard(said, time)
+        self.ciphers.heard(said, time, lambda: True, undisturbed=True)
         self._born += 1
         self.ciphers.seen(said, time)
         return decided
@@ -213,7 +213,10 @@ class EximDeliveries:
         run.held.append(Held(self._birth(flag), time, said, cut_through, reused))
         decided = self._cipher_logging(flag, said.route, time)
         if not cut_through:
-            self.ciphers.heard(said, time)
+            if said.tls.security is Security.ENCRYPTED:
+                ip = said.relay.ip or ""
+                run.shown[ip] = run.shown.get(ip, 0) + (flag is Flag.FIRST)
+            self.ciphers.heard(said, time, lambda: self._own_cipher(run, said.relay.ip), undisturbed=not run.failed)
         if len(run.held) > HELD_LIMIT:
             decided += self._give_up(queue_id, whole=False)
         return decided
@@ -256,14 +259,18 @@ class EximDeliveries:
             return
         run = self._run(event.queue_id)
         run.open = True
-        if event.note.barred:
-            run.barred = event.note.cause
         ip = event.ip or ""
+        if event.note.barred and len(run.barred) < FAILED_LIMIT:
+            run.barred.pop(ip, None)
+            run.barred[ip] = event.note.cause
         if len(run.failed) < FAILED_LIMIT:
             run.failed[ip] = None
         match event.note.kind:
             case NoteKind.SESSION:
                 run.sessions[host_key(event.host, ip)] = None
+            case NoteKind.CLEAR:
+                run.left[ip] = None
+                self.ciphers.seems_clear(ip, self._clock)
             case NoteKind.FAILED:
                 run.causes[ip] = graver(run.causes.get(ip), event.note.cause)
 
@@ -304,12 +311,16 @@ class EximDeliveries:
             if not whole or held.said.route.transport in doubtful:
                 delivery = delivery._replace(tls=delivery.tls._replace(authentication=None))
             if delivery.tls.security is Security.ENCRYPTED:
-                delivery = self.ciphers.judged(delivery, held, own=whole and own_ciphers(run))
+                own = whole and self._own_cipher(run, delivery.relay.ip)
+                delivery = self.ciphers.judged(delivery, held, own=own, undisturbed=whole and not run.failed)
             if delivery.tls.security is Security.PLAINTEXT:
                 self.ciphers.was_clear(delivery)
                 yield from self._logging.silent(delivery, held.born, delivery.relay.ip or "")
             else:
                 yield delivery
+
+    def _own_cipher(self, run: Run, ip: str | None) -> bool:
+        return own_cipher(run, ip, within=self.version is None or self.version >= WITHIN_FIRST)
 
     # --- why ---------------------------------------------------------------------------------------------------------
     def _cause(self, event: Attempt, run: Run) -> Cause | None:
@@ -322,8 +333,8 @@ class EximDeliveries:
         if event.reason.expired:
             return self._causes.pop(own, None) or self._causes.get(domain, Cause.UNRELATED)
         cause = refined(event.reason.cause, run, event.route.relay.ip)
-        if event.reason == NO_CONNECTION and event.route.transport and event.route.relay.ip is None:
-            cause = barred_before(run, event.domain) or cause
+        if event.reason == NO_CONNECTION and event.route.transport:
+            cause = barred_before(run, event.domain, event.route.relay.ip) or cause
         if event.outcome is Outcome.DEFERRED:
             self._causes.remember(own, cause)
             self._causes.remember(domain, cause)

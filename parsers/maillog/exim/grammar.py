@@ -170,11 +170,11 @@ _LOCAL_WHY = (
 )
 COMMANDS_BEFORE = r"(?:initial connection|TLS-on-connect|EHLO|HELO|LHLO|AUTH|[A-Z-]*AUTH\b|PROXY)"
 COMMANDS_MAIL = r"(?:MAIL|RCPT|DATA|BDAT|end of data|sending data|writing|QUIT|RSET|XCLIENT)"
-_AFTER = "(?:after )?(?:pipelined )?"
+AFTER = "(?:after )?(?:pipelined )?"
 SMTP_TROUBLE = (
     r"(?:SMTP error from remote mail server|SMTP timeout|Remote host closed connection in response to|"
     r"Malformed SMTP reply(?: \(an empty line\))? in response to|Malformed SMTP reply from H\[A\] in response to)"
-    rf" {_AFTER}"
+    rf" {AFTER}"
 )
 
 REASONS = (
@@ -219,7 +219,7 @@ REASONS = (
          Reason(Cause.DANE), "DANE error: ",
          "DANE error: tlsa lookup FAIL", "DANE error: mx.example.com lookup not DNSSEC"),
     _why("starttls_deferred", "transports/smtp.c:smtp_setup_conn: with tls_tempfail_tryclear = false",
-         Reason(Cause.TLS_REFUSED), rf"SMTP error from remote mail server {_AFTER}STARTTLS",
+         Reason(Cause.TLS_REFUSED), rf"SMTP error from remote mail server {AFTER}STARTTLS",
          "SMTP error from remote mail server after STARTTLS"),
     _why("starttls", "transports/smtp.c:check_response: no answer to STARTTLS, or none that is one",
          Reason(Cause.TLS_HANDSHAKE), rf"{SMTP_TROUBLE}STARTTLS",

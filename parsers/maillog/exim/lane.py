@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeAlias
 from maillog.counts import Counts, microseconds
 from maillog.exim.both_ways import EximBothWays
 from maillog.exim.deliveries import EximDeliveries
-from maillog.exim.events import Arrival, Attempt, fixed_part, read_event
+from maillog.exim.events import Arrival, Attempt, Flag, fixed_part, read_event
 from maillog.exim.lane_lines import Head, patterns
 from maillog.exim.runs import Held, Said
 from maillog.exim.sessions import Version
@@ -156,7 +156,8 @@ class EximLane:
             if said is None:
                 return False
             found += deliveries.begin(self._time)
-            found += deliveries.sent(queue_id, said, self._time)
+            flag = Flag.FIRST if text.startswith("=", len(queue_id) + 1) else Flag.FURTHER
+            found += deliveries.sent(queue_id, flag, said, self._time)
             return True
         if end:
             self._completed(reader.outbound, queue_id, found, counting=counting)
@@ -190,7 +191,8 @@ class EximLane:
         said = run.said if counting else None
         alike = self._sent.get(said) if said else None
         ciphers = deliveries.ciphers
-        if alike is None or said is None or not all(ciphers.surely(said, held.time) for held in run.held):
+        known = {"undisturbed": not run.failed}
+        if alike is None or said is None or not all(ciphers.surely(said, held.time, **known) for held in run.held):
             found += deliveries.finish(queue_id)
             return
         del deliveries.runs[queue_id]

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pyparsing as pp
 
-from maillog.exim.grammar import COMMANDS_BEFORE, COMMANDS_MAIL, SMTP_TROUBLE, Statement
+from maillog.exim.grammar import AFTER, COMMANDS_BEFORE, COMMANDS_MAIL, SMTP_TROUBLE, Statement
 from maillog.model import Cause
 
 
@@ -106,10 +106,17 @@ NOTES = (
     _note("tlsa", "transports/smtp.c:smtp_setup_conn, check_force_dane_conn",
           Note(NoteKind.HOST, Cause.DANE, barred=True), r"H\[A\]: DANE error: ",
           "H[A]: DANE error: tlsa lookup DEFER"),
+    _note("starttls_put_off", "transports/smtp.c:write_logs, check_response: with tls_tempfail_tryclear = false",
+          Note(NoteKind.HOST, Cause.TLS_REFUSED, barred=True),
+          rf"H\[A\]:? SMTP error from remote mail server {AFTER}STARTTLS",
+          "H[A]: SMTP error from remote mail server after STARTTLS"),
+    _note("starttls_unanswered", "transports/smtp.c:write_logs, check_response: no answer, or none that is one",
+          Note(NoteKind.HOST, Cause.TLS_HANDSHAKE, barred=True), rf"H\[A\]:? {SMTP_TROUBLE}STARTTLS",
+          "H[A]: Remote host closed connection in response to STARTTLS",
+          "H[A]: SMTP timeout after STARTTLS (10 bytes written)"),
     _note("before_session", "transports/smtp.c:write_logs, check_response: on a connection of its own",
-          Note(NoteKind.HOST, Cause.UNRELATED), rf"H\[A\]:? {SMTP_TROUBLE}(?:STARTTLS|{COMMANDS_BEFORE})",
-          "H[A]: SMTP timeout after initial connection: Connection timed out",
-          "H[A]: Remote host closed connection in response to STARTTLS"),
+          Note(NoteKind.HOST, Cause.UNRELATED), rf"H\[A\]:? {SMTP_TROUBLE}{COMMANDS_BEFORE}",
+          "H[A]: SMTP timeout after initial connection: Connection timed out"),
     _note("no_connection", "transports/smtp.c:write_logs",
           Note(NoteKind.HOST, Cause.UNRELATED), rf"H\[A\] (?:{_NO_CONNECTION})$",
           "H[A] Connection refused", "H[A] Operation timed out", "H[A] Can't assign requested address"),

@@ -32,8 +32,9 @@ class Quiet:
         if run.open:
             emptied = replace(run, held=[], reached=set(), deferral=None, unread=False, continued=run.was_continued)
             self._runs[queue_id] = emptied
-        elif run.was_continued:
-            self._runs[queue_id] = Run(run.last, continued=True)
+        elif run.was_continued or run.left or run.shown:
+            continued, failed = run.was_continued, run.failed
+            self._runs[queue_id] = Run(run.last, continued=continued, failed=failed, left=run.left, shown=run.shown)
         if len(self._runs) > QUIET_LIMIT:
             del self._runs[next(iter(self._runs))]
 

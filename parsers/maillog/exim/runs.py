@@ -23,7 +23,7 @@ from maillog.model import (
     Tls,
 )
 
-_NOT_TOLD: tuple[JsonValue, ...] = ((), False, None, None, False, False)
+_NOT_TOLD: tuple[JsonValue, ...] = ((), False, None, (), False, False, (), ())
 """For what states of older versions do not tell, of hosts that failed and of what follows them."""
 FAILED_LIMIT = 20
 """Failed hosts that are kept of one message; ``hosts_max_try`` is 5."""
@@ -72,12 +72,16 @@ class Run:
     """Addresses of hosts that failed for some recipient, for whatever reason."""
     causes: dict[str, Cause] = field(default_factory=dict)
     """Why TLS failed, by the host's address (an empty one where the line names none)."""
+    left: dict[str, None] = field(default_factory=dict)
+    """Addresses of hosts that were to get the mail in clear after TLS with them had failed."""
+    shown: dict[str, int] = field(default_factory=dict)
+    """Hosts whose lines have a cipher, by address, and with how many deliveries; without those of cutthrough."""
     unread: bool = False
     """A cutthrough line could not be read."""
     deferral: str | None = None
     """What stands for the last deferral whose process is known: syslog may say it twice."""
-    barred: Cause | None = None
-    """Why a host got nothing at all, where TLS was the reason."""
+    barred: dict[str, Cause] = field(default_factory=dict)
+    """Why hosts got nothing at all, where TLS was the reason, by address; the last one is the youngest."""
     continued: bool = False
     """A line that was judged already was of a kept connection."""
     open: bool = False
@@ -91,10 +95,15 @@ class Run:
         return self.continued or any(held.said.route.continued for held in self.held)
 
     @property
+    def several(self) -> bool:
+        """Tell whether lines of several connections have a cipher."""
+        return len(self.shown) > 1 or any(number > 1 for number in self.shown.values())
+
+    @property
     def said(self) -> Said | None:
         """What all the deliveries say, if that is the same, and no other host was reached."""
         held = self.held
-        if not held or self.sessions or self.continued:
+        if not held or self.sessions or self.continued or self.left or self.several:
             return None
         said = held[0].said
         return said if len(held) == 1 or all(other.said is said for other in held) else None
@@ -135,13 +144,19 @@ def of_connection(run: Run, held: Held, tls: Tls, *, completed: bool) -> Tls:
     return tls if completed and not run.unread else Tls(Security.UNKNOWN)
 
 
-def own_ciphers(run: Run) -> bool:
+def own_cipher(run: Run, ip: str | None, *, within: bool) -> bool:
     """
-    Tell whether no process that delivered the message can have had another connection's cipher at hand.
+    Tell whether no process that delivered the message to a host can have had another connection's cipher at hand.
 
-    It was no further message on a connection, nor went from a host with a session on to the next one.
+    It was no further message on a connection, nor went from a host with a session on to the next one, nor on in clear:
+    then the process may have come from another message, though its line has no asterisk (seen with 4.100.1).
+
+    ``within``: a process that did TLS tells those that send the rest of the message (``deliver.c``, "Continued TLS
+    info"), whose lines may stand before its own.
     """
-    if run.was_continued:
+    if run.was_continued or ip in run.left:
+        return False
+    if within and run.several:
         return False
     return not run.sessions or len(_hosts(run, [held.said.relay for held in run.held])) <= 1
 
@@ -165,14 +180,17 @@ def host_key(host: str | None, ip: str | None) -> str:
     return f"{host} {ip}"
 
 
-def barred_before(run: Run, domain: str | None) -> Cause | None:
+def barred_before(run: Run, domain: str | None, ip: str | None) -> Cause | None:
     """
     Return why another host got nothing, if TLS was the reason, for a line that tells of the last one, which was down.
 
-    A host's line does not name the recipients, so of several domains it is not known which of them it was tried for.
+    Such a line has the last host that a session was begun with, if there is one (``ip``): the error is not of that one.
+    Without one, of several domains it is not known which of them a host that was noted was tried for.
     """
+    if ip is not None:
+        return run.barred.get(ip)
     alone = all(held.said.domain == domain for held in run.held)
-    return run.barred if alone else None
+    return next(reversed(run.barred.values()), None) if alone else None
 
 
 def said_before(run: Run, record: Record) -> bool:
@@ -221,29 +239,46 @@ def run_to_json(run: Run, source: Source, queue_id: str) -> JsonValue:
         for held in run.held
     )
     causes, failed = list(run.causes.items()), list(run.failed)
-    marks = run.unread, run.deferral, run.barred, run.continued, run.open
-    return [run.last.isoformat(), list(held), list(run.sessions), causes, failed, *marks]
+    marks = run.unread, run.deferral, list(run.barred.items()), run.continued, run.open
+    return [
+        run.last.isoformat(),
+        list(held),
+        list(run.sessions),
+        causes,
+        failed,
+        *marks,
+        list(run.left),
+        list(run.shown.items()),
+    ]
 
 
 def run_from_json(value: JsonValue) -> Run:
     """Return what :func:`run_to_json` wrote; raises the errors of a wrong shape."""
     last, held, sessions, causes, *more = value
-    failed, unread, deferral, barred, continued, is_open = list(more) + list(_NOT_TOLD[len(more) :])
+    failed, unread, deferral, barred, continued, is_open, left, shown = list(more) + list(_NOT_TOLD[len(more) :])
     run = Run(
         datetime.fromisoformat(last),
         [_held_from_json(*value) for value in held],
         dict.fromkeys(sessions),
         dict.fromkeys(failed),
         {ip: Cause(cause) for ip, cause in causes},
+        dict.fromkeys(left),
+        dict(shown),
         bool(unread),
         deferral,
-        barred and Cause(barred),
+        _barred_from_json(barred),
         bool(continued),
         bool(is_open),
     )
     for one in run.held:
         goes_on(run, one.said, cut_through=one.cut_through)
     return run
+
+
+def _barred_from_json(value: JsonValue) -> dict[str, Cause]:
+    if value is None or isinstance(value, str):  # states of older versions knew one host, and not which
+        return {"": Cause(value)} if value else {}
+    return {ip: Cause(cause) for ip, cause in value}
 
 
 def _held_from_json(born: int, transport: str | None, value: JsonValue, *marks: JsonValue) -> Held:

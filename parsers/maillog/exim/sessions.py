@@ -14,6 +14,8 @@ Version = tuple[int, int]
 _CHAIN_ONLY = (4, 85)
 """The last version whose CV=yes says nothing about the name (``tls_verify_cert_hostnames`` came with 4.86)."""
 PROXIED_FIRST, _PROXIED_LAST = (4, 90), (4, 98)
+WITHIN_FIRST = (4, 98)
+"""Since then one connection of a message may show the cipher of another one, see ``runs.own_cipher``."""
 
 _NO_SESSION = Tls(Security.NONE)
 _NOT_TOLD = Tls(Security.UNKNOWN)

@@ -41,6 +41,34 @@ SEEN = {
         ],
         [UNKNOWN, ENCRYPTED],
     ),
+    "4.96, a good certificate beside a continued connection": (
+        [f"=> a@t.example {RT} {MX1}* {X13} CV=no {OK}", f"=> b@c.example {RT} {MX2} {X13} CV=yes {OK}"],
+        [UNKNOWN, ENCRYPTED],
+    ),
+    # The flag is of the session that mx2 broke off, the cipher that of the continued connection.
+    "4.96, a good certificate, then in clear, beside a continued connection": (
+        [
+            f"=> a@t.example {RT} {MX1}* {X13} CV=no {OK}",
+            f"TLS session: error on first read: delivering unencrypted to {MX2} (not in hosts_require_tls)",
+            f"=> b@c.example {RT} {MX2} {X13} CV=yes {OK}",
+        ],
+        [UNKNOWN] * 2,
+    ),
+    "4.100, in clear after TLS, by a process that had another connection": (
+        [
+            f"TLS session: error on first read: delivering unencrypted to {MX2} (not in hosts_require_tls)",
+            f"=> b@c.example {RT} {MX2} {X13} CV=yes {OK}",
+        ],
+        [UNKNOWN],
+    ),
+    "the same, with a host beside it": (
+        [
+            f"TLS session: error on first read: delivering unencrypted to {MX2} (not in hosts_require_tls)",
+            f"=> a@t.example {RT} {MX1} {X13} CV=no {OK}",
+            f"=> b@c.example {RT} {MX2} {OK}",
+        ],
+        [ENCRYPTED, PLAINTEXT],
+    ),
     "4.100, a connection in clear that is continued": ([f"=> u@c.example {RT} {MX2}* {X13} CV=no {OK}"], [UNKNOWN]),
     "4.96, a kept connection that is gone, then the next host": (
         [
@@ -74,6 +102,10 @@ def test_seen(lines: list[str], expected: list[Security]) -> None:
 CONTINUED = [f"{ID} => u@t.example {RT} {MX1}* {X13} CV=no {OK}", f"{ID} Completed"]
 OPENED = [f"{numbered(1)} => u@t.example {RT} {MX1} {X13} CV=yes {OK}", f"{numbered(1)} Completed"]
 CLEAR = [f"{numbered(2)} => u@t.example {RT} {MX1} {OK}", f"{numbered(2)} Completed"]
+LEFT = [
+    f"{numbered(3)} TLS session: error on first read: delivering unencrypted to {MX1} (not in hosts_require_tls)",
+    f"{numbered(3)} => u@t.example {RT} {MX1} {X13} CV=yes {OK}",
+]
 
 
 @pytest.mark.parametrize(
@@ -83,6 +115,7 @@ CLEAR = [f"{numbered(2)} => u@t.example {RT} {MX1} {OK}", f"{numbered(2)} Comple
         ([*CONTINUED, *OPENED], UNKNOWN),
         ([*CLEAR, *OPENED, *CONTINUED], UNKNOWN),
         ([*OPENED, *CLEAR, *CONTINUED], UNKNOWN),
+        ([*OPENED, *LEFT, *CONTINUED], UNKNOWN),
         (["exim 4.89 daemon started: pid=1", *CONTINUED], ENCRYPTED),
         (["exim 4.96 daemon started: pid=1", *CONTINUED], UNKNOWN),
     ],
@@ -95,6 +128,40 @@ def test_a_host_that_surely_did_tls_and_was_never_clear(texts: list[str], expect
 
 
 KEPT, DOWN = f"=> a@t.example {RT} {MX1}* {X13} CV=no {OK}", "H=mx0.c.example [203.0.113.9] Connection refused"
+# As Exim 4.100.1 wrote it with +tls_cipher alone: the second host, and what was kept open with it, was in clear.
+WITHIN = [
+    f"{ID} => a@t.example {RT} {MX2} {X13} CV=yes {OK}",
+    f"{ID} => b@c.example {RT} {MX1} {X13} CV=no {OK}",
+    f"{ID} -> c@c.example {RT} {MX1} {X13} CV=no {OK}",
+    f"{numbered(3)} => d@c.example {RT} {MX1}* {X13} CV=no {OK}",
+    f"{numbered(3)} Completed",
+    f"{ID} Completed",
+]
+# The same to one host that has STARTTLS now and then, with max_rcpt = 1; what was sent last stands first.
+AT_ONE_HOST = [
+    f"{ID} => b@c.example {RT} {MX1} {X13} CV=no {OK}",
+    f"{ID} => a@t.example {RT} {MX1} {X13} CV=yes {OK}",
+    f"{ID} Completed",
+]
+
+
+@pytest.mark.parametrize("lines", [WITHIN, AT_ONE_HOST])
+@pytest.mark.parametrize(
+    ("started", "expected"),
+    [
+        ([], UNKNOWN),
+        (["exim 4.100.1 daemon started: pid=1"], UNKNOWN),
+        (["exim 4.96 daemon started: pid=1"], ENCRYPTED),
+    ],
+)
+def test_one_connection_of_a_message_may_have_the_cipher_of_another(
+    started: list[str], expected: Security, lines: list[str]
+) -> None:
+    """Since 4.98 without any sign of it; a host that did TLS before and lost it is not seen in clear by that."""
+    found = {one.recipient_domain: one.tls.security for one in read(*started, *OPENED, *lines)}
+    assert (found["t.example"], found["c.example"]) == (ENCRYPTED, expected)
+
+
 SLOW = {
     "the next host answers after minutes": ([f"{MX1}: {LATER}"], 599, UNKNOWN),
     "a further host, minutes after one with a kept connection": ([KEPT], 599, UNKNOWN),
@@ -114,6 +181,14 @@ def test_an_attempt_is_remembered_to_its_end(before: list[str], seconds: float, 
     sent = (seconds, f"{ID} => u@c.example {RT} {MX2} {X13} CV=no {OK}")
     for between in [], [(100, f"{numbered(1)} Completed")]:
         assert read(*[(0, f"{ID} {line}") for line in before], *between, sent)[-1].tls.security is expected
+
+
+def test_what_failed_beside_a_kept_connection_is_remembered() -> None:
+    """The flag of a good certificate may be of the session that broke, though lines stood between, minutes ago."""
+    broke = f"TLS session: error on first read: delivering unencrypted to {MX2} (not in hosts_require_tls)"
+    before = [f"{ID} {line}" for line in (KEPT, broke, KEPT)]
+    sent = f"{ID} => u@c.example {RT} {MX2} {X13} CV=yes {OK}"
+    assert read(*before, (599, sent))[-1].tls.security is UNKNOWN
 
 
 A_NAME, B_NAME, OWN_NAME = 'DN="CN=mx1.a.example"', 'DN="/C=UK/CN=mx1.b.example"', 'DN="CN=*.fallback.example,O=x"'
@@ -175,31 +250,32 @@ def test_where_names_are_logged_a_cipher_without_one_is_another_sessions() -> No
     alone = [f"{ID} => u@c.example {RT} {MX2} {X13} CV=no {OK}", f"{ID} Completed"]
     assert read(*named[2:], *alone)[-1].tls.security is ENCRYPTED
     assert read(*named, *alone)[-1].tls.security is UNKNOWN
+    # A certificate without a subject has no name either; that it is good is said of a session of one's own.
+    good = [text.replace("CV=no", "CV=yes") for text in alone]
+    further = [text.replace(ID, numbered(99)).replace(MX2, f"{MX2}*") for text in alone]
+    assert [one.tls.security for one in read(*named, *good, *further)[-2:]] == [ENCRYPTED] * 2
+    assert read(*named, f"{ID} {MX1}: {LATER}", *good)[-1].tls.security is UNKNOWN
 
 
-NOW_AND_THEN = {
-    "4.100": ('CV=yes DN="CN=mx1.half.example"', "CV=no", UNKNOWN),
-    # Without the names: what is continued is believed of a host that did TLS and was not seen in clear.
-    "4.96, no names": ("CV=yes", "CV=no", ENCRYPTED),
-}
+NOW_AND_THEN = {"4.100": 'CV=yes DN="CN=mx1.half.example"', "4.96, no names": "CV=yes"}
 
 
-@pytest.mark.parametrize(("own", "other", "continued"), NOW_AND_THEN.values(), ids=NOW_AND_THEN)
-def test_a_host_that_has_starttls_now_and_then(own: str, other: str, continued: Security) -> None:
+@pytest.mark.parametrize("own", NOW_AND_THEN.values(), ids=NOW_AND_THEN)
+def test_a_host_that_has_starttls_now_and_then(own: str) -> None:
     """It did TLS before; this connection is in clear, and shows the cipher of one to another host."""
     found = read(
         f"{numbered(1)} => u@half.example {RT} {MX1} {X13} {own} {OK}",
         f"{numbered(1)} Completed",
-        f"{numbered(2)} => u@other.example {RT} {MX2}* {X13} {other} {OK}",
-        f"{numbered(2)} => v@half.example {RT} {MX1} {X13} {other} {OK}",
-        f"{numbered(3)} => w@half.example {RT} {MX1}* {X13} {other} {OK}",
+        f"{numbered(2)} => u@other.example {RT} {MX2}* {X13} CV=no {OK}",
+        f"{numbered(2)} => v@half.example {RT} {MX1} {X13} CV=no {OK}",
+        f"{numbered(3)} => w@half.example {RT} {MX1}* {X13} CV=no {OK}",
         f"{numbered(3)} Completed",
         f"{numbered(2)} Completed",
     )
     assert [one.tls.security for one in found if one.recipient_domain == "half.example"] == [
         ENCRYPTED,
         UNKNOWN,
-        continued,
+        UNKNOWN,
     ]
 
 

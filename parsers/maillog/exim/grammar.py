@@ -239,8 +239,11 @@ REASONS = (
     _why("retry_timeout", "retry.c:retry_update",
          Reason(Cause.UNRELATED, expired=True), "retry timeout exceeded"),
     _why("hosts_expired", "transports/smtp.c:smtp_transport_entry",
-         Reason(Cause.UNRELATED, expired=True), r"all hosts(?: for 'D')? have been failing for a long time",
-         "all hosts for 'D' have been failing for a long time (and retry time not reached)"),
+         Reason(Cause.UNRELATED, expired=True),
+         r"all hosts(?: for 'D')? have been failing for a long time|"
+         r"retry time not reached for any host after a long failure period",
+         "all hosts for 'D' have been failing for a long time (and retry time not reached)",
+         "retry time not reached for any host after a long failure period"),  # until 4.87
     _why("not_tried", "deliver.c:deliver_message, do_local_deliveries; transports/smtp.c:smtp_transport_entry",
          Reason(Cause.UNRELATED, attempted=False),
          r"[Rr]etry time not (?:yet )?reached|some host address lookups failed and retry time not reached",

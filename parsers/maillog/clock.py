@@ -113,8 +113,8 @@ def is_near_change(text: bytes, zone: tzinfo, near: datetime) -> bool:
     begin = 0
     while days and begin < len(text):
         line = text[begin : begin + _WRAPPED]
-        head = (unwrapped(line) or line)[:_STAMP_ENDS]
-        if any(day in head for day in days):
+        heads = [inside[:_STAMP_ENDS] for inside in (line, *unwrapped(line))]
+        if any(day in head for day in days for head in heads):
             return True
         begin = text.find(b"\n", begin + _LOOK_EVERY) + 1 or len(text)
     return False

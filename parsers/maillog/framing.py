@@ -5,11 +5,12 @@ Recognised by content: RFC 3164 (also as postlogd and busybox write it), RFC 333
 ``journalctl`` (short, short-precise, short-iso, short-full, short-unix, json), RFC 5424 with ``<PRI>``, severities for
 the host, and Exim's own main log, with and without process number, milliseconds and zone, by itself or inside any of
 these, in parts. Around all of them may be what a container runtime or a collector puts there
-(:mod:`maillog.containers`).
+(:mod:`maillog.containers`); what few loggers write is brought into one of these forms (:mod:`maillog.seldom`).
 """
 
 import json
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 from enum import Enum, auto
 from typing import NamedTuple, TypeAlias
@@ -17,6 +18,7 @@ from typing import NamedTuple, TypeAlias
 from maillog.clock import Clock, is_near_change
 from maillog.containers import unwrapped, within
 from maillog.model import JsonValue, Record
+from maillog.seldom import commonly_framed, uncoloured
 
 EXIM = "exim"
 # Exim cuts its entries into parts of less than 1000 bytes, and an entry has at most 8 KiB (log.c, LOG_BUFFER_SIZE).
@@ -38,8 +40,8 @@ _HEAD = re.compile(
     rb"(?P<tag>[^\s\[\]:]{1,128})(?:\[(?P<pid>\d{1,10})\])?: "
 )
 _RFC5424 = re.compile(
-    rb"<\d{1,3}>1 (?P<iso>\S{1,40}) (?P<host>\S{1,255}) (?P<tag>\S{1,128}) (?P<pid>\S{1,128}) \S{1,32} "
-    rb"(?:-|(?:\[[^\]]*\])+) ?(?:\xef\xbb\xbf)?"
+    rb"(?:<\d{1,3}>)?1 (?P<iso>\S{1,40}) (?P<host>\S{1,255}) (?P<tag>\S{1,128}) (?P<pid>\S{1,128}) \S{1,32} "
+    rb"(?:-|(?:\[(?:[^\]\\]|\\.)*\])+) {0,2}(?:\xef\xbb\xbf)?"
 )
 _EXIM_STAMP = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d{1,6})?)(?: ([+-]\d{4}))? (?:\[(\d{1,10})\] )?")
 _EXIM_PID = re.compile(r"\[(\d{1,10})\] ")
@@ -49,6 +51,12 @@ _EXIM_WORDS = re.compile(
     r"(?:[-=>]> |== |\*\* |[<(]= |Completed)|exim \d{1,3}\.\d{1,4}\S* daemon started: )"
 )
 _EXIM_LINE = re.compile(rb"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[ .]")
+# A logger's stamp like Exim's: host and tag follow, not what Exim writes about a message.
+_NOT_EXIM = re.compile(
+    rb"[-\d]{10} [\d:]{8}(?:\.\d{1,9})?(?: ?(?:Z|UTC|[+-]\d\d:?\d\d))? "
+    rb"(?![0-9A-Za-z]{6}-[0-9A-Za-z]{6,11}-[0-9A-Za-z]{2,4} )"
+    rb"(?:[\w.:%<>-]{1,255} ){0,2}(?:[^\s\[\]:]{1,100}/[^\s\[\]:/]{1,40}|exim[\w.-]{0,60})\[\d{1,10}\]: "
+)
 _PART = re.compile(r"\[(\d{1,3})([/\\])(\d{1,3})\] ")
 _SOLARIS = re.compile(r"\[ID \d{1,10} \S{1,40}\] ")
 _REPEATED = re.compile(r"message repeated \d{1,9} times: \[ ?(.*?)\]?$", re.DOTALL)
@@ -113,12 +121,15 @@ class Framer:
         record = self._frame(line)
         if record is Unframed.PART or (isinstance(record, Record) and record.instance is not None):
             return record
-        inside = within(record, line) if isinstance(record, Record) else unwrapped(line)
-        framed = Unframed.NO_FRAME if inside is None else self._frame(inside)
-        return record if framed is Unframed.NO_FRAME else framed
+        inner = within(record, line) if isinstance(record, Record) else None
+        for inside in (inner,) if isinstance(record, Record) else _inside(line):
+            framed = Unframed.NO_FRAME if inside is None else self._frame(inside)
+            if framed is not Unframed.NO_FRAME:
+                return framed
+        return record
 
     def _frame(self, line: bytes) -> Record | Unframed:
-        if _EXIM_LINE.match(line):
+        if _EXIM_LINE.match(line) and not _NOT_EXIM.match(line):
             text = line.decode("utf-8", "replace")
             return self._stamped(_Frame(None, self._settings.host, EXIM, None, text), text)
         frame = self._split(line)
@@ -284,6 +295,15 @@ class Framer:
         self._clock.last = _from_json(state["last"])
         self._exim_clock.last = _from_json(state.get("exim_last", state["last"]))  # versions before had one for both
         self._parts = {str(writer): list(parts) for writer, parts in state["parts"].items()}
+
+
+def _inside(line: bytes) -> Iterator[bytes]:
+    """Yield what a line that has no common frame may be without what stands around it, or in another one."""
+    plain = uncoloured(line)
+    for found in ([] if plain == line else [plain]) + [*unwrapped(plain)]:
+        yield found
+        yield from commonly_framed(found)
+    yield from commonly_framed(plain)
 
 
 def _is_exim(text: str) -> bool:

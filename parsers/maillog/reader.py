@@ -12,7 +12,7 @@ from typing import Any
 
 from maillog import formats
 from maillog.counts import Counts
-from maillog.damage import HOLE, LINE_MAX, TOO_LONG, long_lines, parts
+from maillog.damage import HOLE, LINE_MAX, TOO_LONG, long_lines, parts, without_blank_ends
 from maillog.errors import CarryError
 from maillog.exim.lane import EximLane
 from maillog.exim.lane_lines import Head as EximHead
@@ -194,7 +194,10 @@ class LogReader:
             return
         cursor = 0
         for start, stop in relevant_lines(text):
-            line = text[start:stop]
+            whole = without_blank_ends(text[start:stop] + b"\n")
+            if text[stop - 1 : stop] == b" " and next(relevant_lines(whole), None) is None:
+                continue
+            line = whole[:-1]
             reason = self._shown_by_me(self._read_line(line, found))
             if reason:
                 self._lines += text.count(b"\n", cursor, start)
@@ -234,7 +237,7 @@ class LogReader:
         self, lane: Lane | EximLane, text: bytes, begin: int, found: list[Delivery], unread: list[UnreadLine]
     ) -> None:
         """Read lines in a fast lane, and those that it does not know by themselves."""
-        decoded = "\n" + text.decode("utf-8", "replace")
+        decoded = "\n" + without_blank_ends(text).decode("utf-8", "replace")
         problems: list[tuple[str, str]] = []
         cursor = 0
         for start, stop in lane.rest(decoded):

@@ -82,7 +82,7 @@ _router = pp.Opt(_token(r" R=\S+"))
 _transport = pp.Opt(_token(r" T=(?P<transport>\S+)"))
 _address = _token(r" \[(?P<ip>[0-9A-Fa-f:.]{2,45})\](?::(?P<port>[0-9]{1,5}))?(?P<continued>\*)?")
 _host = pp.Opt(_token(r" H=(?P<host>[\x21-\x7e]{1,255})") + pp.Opt(_token(" DS(?![^ ])")) + pp.Opt(_address))
-_shadow = pp.Opt(_token(r" ST=\S+(?: \([^()]*\))?"))
+_shadow = pp.Opt(_token(r" ST=\S+(?: \((?:[^()]|\([^()]*\))*\))?"))
 _proxy = pp.Opt(_token(r" PRX=\[[0-9A-Fa-f:.]+\](?::[0-9]+)?(?P<continued_prx>\*)?"))
 _fast_open = pp.Opt(_token(r" TFO(?P<continued_tfo>\*)?(?![^ ])"))
 _sequence = pp.Opt(_token(r" PS=\S*"))  # empty with a further recipient of a cutthrough
@@ -106,6 +106,7 @@ FIELDS = Statement(
         " R=dnslookup T=remote_smtp H=mx.example.com [192.0.2.1] I=[198.51.100.1]* TFO X=TLSv1:AES256-SHA:256*",
         " R=local_user T=mail_spool",
         " R=virtual T=lmtp H=store.example.com ST=shadow (failed)",
+        " R=virtual T=lmtp ST=shadow (mailbox /var/mail/x has too many links (2))",
         " Q=bulk R=smarthost T=smarthost H=mx.example.com [192.0.2.1]:587 PRX=[192.0.2.9]:1080 PS=ese CV=dane",
     ),
     _local_interface + _more + _router + _more + _transport + _more + _host + _shadow + _more + _proxy
@@ -239,8 +240,11 @@ REASONS = (
     _why("retry_timeout", "retry.c:retry_update",
          Reason(Cause.UNRELATED, expired=True), "retry timeout exceeded"),
     _why("hosts_expired", "transports/smtp.c:smtp_transport_entry",
-         Reason(Cause.UNRELATED, expired=True), r"all hosts(?: for 'D')? have been failing for a long time",
-         "all hosts for 'D' have been failing for a long time (and retry time not reached)"),
+         Reason(Cause.UNRELATED, expired=True),
+         r"all hosts(?: for 'D')? have been failing for a long time|"
+         r"retry time not reached for any host after a long failure period",
+         "all hosts for 'D' have been failing for a long time (and retry time not reached)",
+         "retry time not reached for any host after a long failure period"),  # until 4.87
     _why("not_tried", "deliver.c:deliver_message, do_local_deliveries; transports/smtp.c:smtp_transport_entry",
          Reason(Cause.UNRELATED, attempted=False),
          r"[Rr]etry time not (?:yet )?reached|some host address lookups failed and retry time not reached",

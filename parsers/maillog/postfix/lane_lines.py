@@ -91,7 +91,8 @@ def patterns(head: Head, only: Direction | None) -> Patterns:
         Direction.INBOUND: f"{_SMTPD}|{_QMGR}",
         Direction.OUTBOUND: f"{_NO_SMTPD}|{_QMGR}|{_SMTP}",
     }
-    known = rf"smtpd?\[\d{{1,10}}\]: |{_QMGR}|{OTHERS}|{_SERVICES}\[\d{{1,10}}\]: "
+    server = rf"(?:smtpd|{_SERVICES})\[\d{{1,10}}\]: (?!\[ID )"  # Solaris puts a number before the text
+    known = rf"smtp\[\d{{1,10}}\]: |{_QMGR}|{OTHERS}|{server}"
     return Patterns(
         re.compile(rf"\n({stamp}){text}(?:{wanted[only]})", re.ASCII),
         re.compile(rf"\n(?!{stamp}{text}(?:{known})).+", re.ASCII),

@@ -16,8 +16,8 @@ PROGRAMS = frozenset({"smtp", "lmtp", "tlsproxy", "qmgr", "local", "virtual", "p
 _SEARCHES = (
     re.compile(
         rb"/(?:(?:smtp|lmtp|tlsproxy|local|virtual|pipe)[\[\" :]"
-        rb"|qmgr(?:\[[^\n]*status=|[\" :])"
-        rb"|master(?:\[[^\n]*(?:reload|daemon started)|[\" :]))"
+        rb"|qmgr(?:\[[^\n]*status=|\[[0-9]*\]:?\"|[\" :])"
+        rb"|master(?:\[[^\n]*(?:reload|daemon started)|\[[0-9]*\]:?\"|[\" :]))"
     ),
     re.compile(rb" messages (?:from|lost due to)|drop messages"),
 )
@@ -27,7 +27,7 @@ _SEARCHES = (
 # taken for the words of another.
 OTHERS = (
     r"(?:cleanup|pickup|bounce|error|anvil|scache|trivial-rewrite)\[|qmgr\[\d{1,10}\]: [0-9A-Za-z]{5,32}: removed\n|"
-    r"(?:(?:submissions?|smtps)/)?smtpd\[[0-9]*\]: "
+    r"(?:(?:submissions?|smtps)/)?smtpd\[[0-9]*\]: (?!\[ID )"
     r"(?!(?:dis)?connect from |[AUTV][a-z]+ TLS connection |SSL_accept error "
     r"|[0-9A-Za-z]+: (?:client=|(?:milter-)?reject: |lost connection after STARTTLS)|lost connection after STARTTLS)"
 )

@@ -75,6 +75,7 @@ FRAMES = {
     "colours": f"\x1b[32mNov  3 10:00:00\x1b[0m \x1b[1mmail\x1b[0m postfix/smtp[11]: {TEXT}",
     "colours of docker compose": f"\x1b[36mmta-1  | \x1b[0mNov  3 10:00:00 {REST}",
     "docker compose, a whole stamp": f"mta-1  | 2026-11-03T10:00:00.000000+00:00 {REST}",
+    "docker compose, a space for the T": f"mta-1  | 2026-11-03 10:00:00 {REST}",
     "RFC 6587": f"99 <22>1 2026-11-03T10:00:00Z mail postfix/smtp 11 - - {TEXT}",
     "journalctl -o json-seq": f"\x1e{JOURNAL}",
     "journalctl -o json-sse": f"data: {JOURNAL}",

@@ -3,7 +3,7 @@ Damage in a log: text is missing, and one can see it.
 
 NUL bytes: after a crash a file system may leave them where text was written; a file that ``copytruncate`` cut while its
 writer went on at the old place begins with them. No logger writes them, all replace control characters. And a line that
-goes on as another one: the disk was full, or two writers met. Blanks at the end are what a template put there.
+goes on as another one: the disk was full, or two writers met.
 """
 
 import re
@@ -19,8 +19,6 @@ _SECOND_HEAD = re.compile(
     r"(?:[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\S{0,16})"
     r" \S{1,255} \S{1,128}\[\d{1,10}\]: "
 )
-# Only of Postfix: Exim's entries are broken into parts for syslog, and a part may end in a blank that counts.
-_OF_POSTFIX = re.compile(rb"[^\[]{1,300}/[a-z-]{1,20}\[\d{1,10}\]: ")
 
 
 class Part(NamedTuple):
@@ -30,15 +28,6 @@ class Part(NamedTuple):
     end: int
     hole: int | None
     """Where the line begins that has a hole before this part; None: there is none."""
-
-
-def without_blank_ends(text: bytes) -> bytes:
-    """Return complete lines without the blanks at the ends of Postfix's."""
-    if b" \n" not in text:
-        return text
-    return b"\n".join(
-        line.rstrip(b" ") if line[-1:] == b" " and _OF_POSTFIX.match(line) else line for line in text.split(b"\n")
-    )
 
 
 def parts(text: bytes, begin: int, end: int) -> Iterator[Part]:

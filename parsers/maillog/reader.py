@@ -12,7 +12,7 @@ from typing import Any
 
 from maillog import formats
 from maillog.counts import Counts
-from maillog.damage import HOLE, LINE_MAX, TOO_LONG, long_lines, parts, without_blank_ends
+from maillog.damage import HOLE, LINE_MAX, TOO_LONG, long_lines, parts
 from maillog.errors import CarryError
 from maillog.exim.lane import EximLane
 from maillog.exim.lane_lines import Head as EximHead
@@ -20,6 +20,7 @@ from maillog.exim.lane_lines import head_of as exim_head_of
 from maillog.formats import new_reader, reader_key, relevant_lines
 from maillog.framing import Framer, FrameSettings, Times, Unframed
 from maillog.model import Delivery, DeliveryReader, Direction, JsonValue, Mta, Relay, Scope, Unread
+from maillog.postfix.cut import without_blank_ends
 from maillog.postfix.lane import Lane
 from maillog.postfix.lane_lines import Head, head_of
 from maillog.reading import UNREAD_TEXT, Reading, ReadSettings, UnreadLine

@@ -129,12 +129,13 @@ def rfc5424(at: datetime, line: Line) -> bytes:
 
 
 def journal(at: datetime, line: Line) -> bytes:
-    """As ``journalctl -o json`` shows it; what is no UTF-8 as numbers."""
+    """As ``journalctl -o json`` shows it: blanks at the end are gone, and what is no UTF-8 stands as numbers."""
     program, _, pid = line.tag.rstrip("]").partition("[")
+    text = line.text.rstrip()  # systemd: journald-syslog.c:manager_process_syslog_message
     try:
-        message: object = line.text.decode()
+        message: object = text.decode()
     except UnicodeDecodeError:
-        message = list(line.text)
+        message = list(text)
     entry = {
         "__REALTIME_TIMESTAMP": str(int(at.timestamp() * 1_000_000)),
         "_HOSTNAME": "mail",

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.maillog.postfix.lines import OTHER, Clock, log, tls, to
 
-from maillog.damage import HOLE, is_merged, parts, without_blank_ends
+from maillog.damage import HOLE, is_merged, parts
 from maillog.model import Delivery, Security
 from maillog.reader import LogReader
 from maillog.reading import Reading, ReadSettings
@@ -125,12 +125,3 @@ def test_merged_lines_are_told_by_a_second_head() -> None:
     assert is_merged("4F00A1: to2026-11-03T10:00:00.123456+01:00 mail postfix/smtp[1]: x")
     assert not is_merged("4F00A1: to=<Nov  3 10:00:00 mail@x.test>")
     assert not is_merged("see mail postfix/smtp[1]: x")
-
-
-def test_blanks_at_the_end() -> None:
-    """A template may put them behind Postfix's lines; a part of an Exim entry may end in one that counts."""
-    assert without_blank_ends(b"Nov  3 10:00:00 m postfix/smtpd[1]: connect from a  \nx \n") == (
-        b"Nov  3 10:00:00 m postfix/smtpd[1]: connect from a\nx \n"
-    )
-    part = b"Nov  3 10:00:00 m exim[1]: [1/2] 1wFXyz-0000Ab-Cd => u@a.b R=r T=t/smtp[1]: \n"
-    assert without_blank_ends(part) == part

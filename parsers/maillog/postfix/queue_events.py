@@ -10,7 +10,10 @@ from maillog.postfix.cut import is_cut
 _LONG = "[B-DF-HJ-NP-TV-Zb-df-hj-np-tv-y]"
 QUEUE_ID = re.compile(rf"((?=[A-Za-z]{{0,32}}\d)[0-9A-Za-z]{{5,32}}|[A-F]{{6,21}}|{_LONG}{{10,20}}z{_LONG}{{1,20}}): ")
 _ACTIVE = re.compile(r"([0-9A-Za-z]{5,32}): from=<.*>, size=\d{1,20}, nrcpt=\d{1,9} \(queue active\)\Z")
-_EXPIRED = re.compile(r">, status=(?:force-)?expired, returned to sender\Z")
+# A whole address, quoted or not: journald takes blanks from the end of a line that was cut within one.
+_EXPIRED = re.compile(
+    r'from=<(?:[^<>"]*|"(?:[^"\\]|\\.)*"@[^<>"]*)>, status=(?:force-)?expired, returned to sender\Z', re.DOTALL
+)
 
 
 class Activated(NamedTuple):
@@ -36,6 +39,6 @@ def read_queue_event(text: str) -> Activated | Expired | None:
     if active:
         return Activated(active[1])
     found = QUEUE_ID.match(text)
-    if found and _EXPIRED.search(text) and not is_cut(text):
+    if found and _EXPIRED.match(text, found.end()) and not is_cut(text):
         return Expired(found[1])
     return None

@@ -135,14 +135,13 @@ def read_sender(text: str) -> tuple[str, str | None] | None:
     """
     Return queue id and sender domain of a mail that qmgr(8) begins to deliver; None where the line is another.
 
-    A line that is cut holds nothing but a long sender; a mail is in the queue all the same.
+    A line that is cut holds nothing but a long sender; a mail is in the queue all the same. How long it was cannot
+    always be seen: journald takes the blanks from the end.
     """
-    if is_cut(text):
+    found = None if is_cut(text) else _SENDER.match(text)
+    if not found:
         begins = _SENDER_BEGINS.match(text)
         return (begins["queue_id"], None) if begins else None
-    found = _SENDER.match(text)
-    if not found:
-        return None
     sender = found["sender"]
     return found["queue_id"], domain_of(sender) if sender else NULL_SENDER
 

@@ -280,6 +280,9 @@ _ENDS_AT_THE_CUT = _EXPIRED.rjust(POSTFIX_RECORD - len(f'{QID}: from=<"'), "a") 
 @settings(deadline=None, max_examples=150)
 @given(frames, st.booleans(), local_parts)
 @example(rfc3164, True, _ENDS_AT_THE_CUT)
+@example(rfc3164, True, f"a{_EXPIRED}{' ' * POSTFIX_RECORD}")
+@example(rfc3164, False, f"a{_EXPIRED}{' ' * POSTFIX_RECORD}")
+@example(journal, True, f"a{_EXPIRED}{' ' * POSTFIX_RECORD}")
 def test_sender(frame: Frame, quoted: bool, local: str) -> None:
     """The sender's address is a line of no mail that is expired, and ends none."""
 
@@ -315,7 +318,12 @@ def _arrives(kind: str) -> Callable[[str, str], list[Line]]:
     return made
 
 
+_CUT_AT_A_BLANK = "a" * (POSTFIX_RECORD - len(f"{QID}: from=<@sender.test>, size=1, nrcpt=1 "))
+
+
 @settings(deadline=None, max_examples=150)
+@example(rfc3164, "tls", _CUT_AT_A_BLANK, "")
+@example(rfc3164, "clear", "a" + " " * 3_000, "")
 @given(frames, st.sampled_from(["tls", "counted", "clear", "login"]), local_parts, hostile)
 def test_mail_that_comes_in(frame: Frame, kind: str, local: str, said: str) -> None:
     """HELO name, login, commands, sender and message id of a client change nothing of what its mail came over."""

@@ -12,7 +12,7 @@ QUEUE_ID = re.compile(rf"((?=[A-Za-z]{{0,32}}\d)[0-9A-Za-z]{{5,32}}|[A-F]{{6,21}
 _ACTIVE = re.compile(r"([0-9A-Za-z]{5,32}): from=<.*>, size=\d{1,20}, nrcpt=\d{1,9} \(queue active\)\Z")
 # A whole address, quoted or not: journald takes blanks from the end of a line that was cut within one.
 _EXPIRED = re.compile(
-    r'from=<(?:[^<>"]*|"(?:[^"\\]|\\.)*"@[^<>"]*)>, status=(?:force-)?expired, returned to sender\Z', re.DOTALL
+    r'from=<(?:(?!")[^<>]*|"(?:[^"\\]|\\.)*"[^<>"]*)>, status=(?:force-)?expired, returned to sender\Z', re.DOTALL
 )
 
 

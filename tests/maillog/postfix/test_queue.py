@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from tests.maillog.postfix.lines import MX, NOT_OFFERED, OTHER, QID, QID2, START, Clock, deferred, deliveries, to
 
 from maillog.model import Cause, Outcome, Relay, Scope, Security
@@ -40,6 +41,13 @@ class TestLines:
         """The command postsuper -e expires too (3.5)."""
         at = Clock()
         lines = [at(START), at(to(status=LATER)), at(EXPIRED.replace("expired", "force-expired"))]
+        assert [d.result.outcome for d in deliveries(*lines)] == [Outcome.DEFERRED, Outcome.EXPIRED]
+
+    @pytest.mark.parametrize("sender", ["", "mailer", '"a b"@our.test', '"a >\\""@our.test', '"a b"', 'a"b@our.test'])
+    def test_senders(self, sender: str) -> None:
+        """Whoever sent it: nobody, an address without a domain, one in quotes or, before 3.5, with one within."""
+        at = Clock()
+        lines = [at(START), at(to(status=LATER)), at(EXPIRED.replace("s@our.test", sender))]
         assert [d.result.outcome for d in deliveries(*lines)] == [Outcome.DEFERRED, Outcome.EXPIRED]
 
     def test_retried(self) -> None:
